@@ -1,8 +1,12 @@
-"""Gradient-boosted trees with two outcomes: fitted by LightGBM, served by ONNX Runtime."""
+"""Gradient-boosted trees, fitted by LightGBM and served by ONNX Runtime.
+
+Two outcomes (``binary``), several (``multiclass``) or an amount (``regression``, ``quantile``), as
+the settings' ``objective`` says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +19,8 @@ from onward.models.base import Matrix, Probabilities
 __all__ = ["OUTPUT", "Trees", "contributions"]
 
 OUTPUT = "p"
-"""Name of the ONNX output: (n, 2) float32, the second column is the probability of a 1."""
+"""Name of the ONNX output, float32: (n, 2) for two outcomes, the second column being the
+probability of a 1; (n, classes) for several; (n, 1) for an amount."""
 _OPSET = 15
 _LEAST = 20
 """Fewer rows of either outcome than this teach nothing."""
@@ -27,11 +32,14 @@ class Trees:
     Parameters
     ----------
     settings
-        LightGBM's parameters; ``rounds`` is the number of trees.
+        LightGBM's parameters; ``rounds`` is the number of trees (for each class).
+    names
+        The columns, in order.
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], *, names: Sequence[str] = NAMES) -> None:
         self._settings = dict(settings)
+        self._names = tuple(names)
         self._booster: Any = None
 
     def fit(
@@ -42,23 +50,33 @@ class Trees:
         weight: NDArray[np.float64] | None = None,
         seed: int = 0,
     ) -> None:
-        """Fits to rows and their outcomes; raises `NotEnoughData` below 20 rows of each."""
-        counts = int((y > 0).sum()), int((y <= 0).sum())
-        if min(counts) < _LEAST:
-            raise NotEnoughData(
-                f"A model needs at least {_LEAST} good and {_LEAST} bad outcomes to learn from.",
-                good=counts[0],
-                bad=counts[1],
-            )
+        """Fits to rows and what came of them.
+
+        Raises
+        ------
+        NotEnoughData
+            Fewer than 20 rows; with two outcomes, fewer than 20 of each.
+        """
+        self._check(y)
         import lightgbm
 
         settings = {**self._settings, "seed": seed, "deterministic": True}
         rounds = settings.pop("rounds")
-        rows = lightgbm.Dataset(X, y, weight=weight, feature_name=list(NAMES))
+        rows = lightgbm.Dataset(X, y, weight=weight, feature_name=list(self._names))
         self._booster = _single_precision(lightgbm.train(settings, rows, rounds))
 
+    def _check(self, y: NDArray[np.float64]) -> None:
+        good, bad = int((y > 0).sum()), int((y <= 0).sum())
+        least = min(good, bad) if self._settings["objective"] == "binary" else len(y)
+        if least < _LEAST:
+            raise NotEnoughData(
+                f"A model needs at least {_LEAST} good and {_LEAST} bad outcomes to learn from.",
+                good=good,
+                bad=bad,
+            )
+
     def predict(self, X: Matrix) -> Probabilities:
-        """Probability of a 1 for each row."""
+        """(n,) the probability of a 1, or the amount; (n, classes) with several outcomes."""
         return np.asarray(self._fitted().predict(X), np.float64)
 
     def to_onnx(self) -> bytes:
@@ -66,7 +84,7 @@ class Trees:
         from onnxmltools import convert_lightgbm
         from onnxmltools.convert.common.data_types import FloatTensorType
 
-        columns = FloatTensorType([None, len(NAMES)])
+        columns = FloatTensorType([None, len(self._names)])
         onnx = convert_lightgbm(
             self._fitted(),
             name="onward",  # else the graph gets a random name, and the same model other bytes
@@ -74,7 +92,7 @@ class Trees:
             target_opset=_OPSET,
             zipmap=False,
         )
-        _keep_probabilities(onnx.graph)
+        _keep_output(onnx.graph)
         body: bytes = onnx.SerializeToString()
         return body
 
@@ -84,7 +102,7 @@ class Trees:
         gain = booster.feature_importance("gain")
         shares = gain / max(gain.sum(), 1e-12)
         order = np.argsort(-shares, kind="stable")
-        return {NAMES[i]: float(shares[i]) for i in order if shares[i] > 0}
+        return {self._names[i]: float(shares[i]) for i in order if shares[i] > 0}
 
     def contributions(self, X: Matrix) -> NDArray[np.float64]:
         """(n, d + 1) additive shares of each feature in the log odds; the last is the base."""
@@ -124,13 +142,13 @@ def _rounded_down(wide: NDArray[np.float64]) -> NDArray[np.float64]:
     return low.astype(np.float64)
 
 
-def _keep_probabilities(graph: Any) -> None:
-    """Names the probabilities `OUTPUT` and drops the labels."""
-    labels, found = graph.output[0].name, graph.output[1].name
+def _keep_output(graph: Any) -> None:
+    """Names the probabilities, or the amount, `OUTPUT` and drops the labels."""
+    found = graph.output[-1].name
     for node in graph.node:
         node.output[:] = [OUTPUT if name == found else name for name in node.output]
-    graph.output[1].name = OUTPUT
-    graph.output.remove(next(out for out in graph.output if out.name == labels))
+    graph.output[-1].name = OUTPUT
+    del graph.output[:-1]
     wanted, kept = {OUTPUT}, list[Any]()
     for node in reversed(graph.node):
         if wanted.intersection(node.output):

@@ -1,0 +1,56 @@
+"""What every answerer promises.
+
+Like the rest of the state it is a pure function of the log: it learns events in log order, what
+was dumped and loaded goes on the same, and its memory is bounded whatever the log's length. A
+question changes nothing. Models come and go (`Answerer.use`); what was folded stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onward.data.events import Event
+
+__all__ = ["Answerer", "Part"]
+
+
+class Part(NamedTuple):
+    """What a bundle holds of one learned system."""
+
+    version: str
+    """The bundle that it came with."""
+    facts: Mapping[str, Any]
+    """What its model's ``facts`` gave."""
+    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    """Rows (n, d) to the ONNX output ``p`` (n, k)."""
+    beats_peer: bool = True
+    """Whether it beat its trivial peer on later steps; where it did not, the peer answers."""
+
+
+@runtime_checkable
+class Answerer(Protocol):
+    """Answers one question from what it folded and from its model.
+
+    Attributes
+    ----------
+    name
+        That of its learned system: ``next_task``, ``hazard`` ...
+    """
+
+    name: str
+
+    def use(self, part: Part | None) -> None:
+        """Answer with this model from now on; None = there is none, the peer answers."""
+
+    def learn(self, event: Event) -> None:
+        """Take in one event, in log order."""
+
+    def dump(self) -> bytes:
+        """What was folded; `load` goes on the same."""
+
+    def load(self, body: bytes) -> None:
+        """Go on from what `dump` gave; raises `BundleError` where it is damaged or too old."""

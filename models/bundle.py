@@ -27,6 +27,7 @@ __all__ = [
     "ONLINE",
     "PARITY",
     "Manifest",
+    "PartFacts",
     "check_bundle",
     "file_hash",
     "hashes",
@@ -42,6 +43,25 @@ FOLD = "fold.msgpack"
 ONLINE = "online.json"
 PARITY = "parity.npz"
 CARD = "card.md"
+
+
+class PartFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a published version holds of one learned system beside decisions.
+
+    Its files are ``NAME.onnx``, ``NAME.json`` (what its model's ``facts`` gave) and ``NAME.npz``
+    (rows, and what the fitted model said to them).
+    """
+
+    names: tuple[str, ...]
+    """Its columns, in order."""
+    beats_peer: bool
+    """Whether it surely beat the best of its trivial peers; where not, the peer answers."""
+    ruling: str
+    """The gate's word, as one sentence."""
+    metrics: dict[str, float] = {}
+    """Held-out figures: ``loss``, and ``loss.PEER`` of each peer."""
+    card: dict[str, Any] = {}
+    """What it is and what it was fitted on."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +95,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Library -> the version that fitted and exported it."""
     facts: dict[str, Any] = {}
     """Anything else worth keeping: settings, cards."""
+    parts: dict[str, PartFacts] = {}
+    """The learned systems beside decisions, by name."""
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -32,11 +32,10 @@ from onward.models.bundle import (
 )
 from onward.models.calibrate import Calibrator
 from onward.models.online import Online
+from onward.serving.answers.base import Part
+from onward.serving.onnx import MAX_PARITY_GAP, OnnxPart, session
 
-__all__ = ["MAX_PARITY_GAP", "Bundle", "load"]
-
-MAX_PARITY_GAP = 1e-5
-"""How far an ONNX probability may be from the native one on any stored row."""
+__all__ = ["Bundle", "load"]
 
 
 class _Trees:
@@ -45,16 +44,7 @@ class _Trees:
     def __init__(self, path: Path) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # a row needs no arena; this saves megabytes
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own errors have no common base
-            raise BundleError(f"{path.name} cannot be loaded: {error}", path=str(path)) from error
+        self._session = session(path)
         self._ort = onnxruntime
         self._bound = threading.local()  # a bound row belongs to one thread
 
@@ -123,6 +113,18 @@ class Bundle:
         except msgspec.DecodeError as error:
             raise BundleError(f"{ONLINE} of {self.version} cannot be read: {error}") from error
         return Online.load(state)
+
+    def part(self, name: str) -> Part | None:
+        """The model of a learned system beside decisions; None where the bundle has none."""
+        facts = self.manifest.parts.get(name)
+        if facts is None:
+            return None
+        try:
+            table = msgspec.json.decode(self._read(f"{name}.json"), type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise BundleError(f"{name}.json of {self.version} cannot be read: {error}") from error
+        run = OnnxPart(self.folder, name)
+        return Part(self.version, table, run, facts.beats_peer, facts.names)
 
     def folds(self, history: History) -> bool:
         """Whether the bundle's state was folded from this very history."""

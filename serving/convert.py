@@ -9,13 +9,23 @@ from math import isfinite
 from typing import Any
 
 import msgspec
+from google.protobuf import json_format
+from google.protobuf.message import Message
 
 from onward.data.errors import InputError
 from onward.data.events import Band, Call, Decision, Outcome, Step
 from onward.serving import wire
 from onward.serving.pb import decision_pb2 as pb
 
-__all__ = ["call_in", "decision_out", "event_in", "recorded_out", "why_out"]
+__all__ = [
+    "call_in",
+    "decision_out",
+    "event_in",
+    "fields_in",
+    "fields_out",
+    "recorded_out",
+    "why_out",
+]
 
 _BANDS = {band: f"BAND_{band.name}" for band in Band}
 _OUTCOMES = {outcome: f"OUTCOME_{outcome.name}" for outcome in Outcome}
@@ -62,6 +72,27 @@ def decision_out(decision: Decision) -> pb.Decision:
         model=decision.model,
         degraded=decision.degraded,
     )
+
+
+def fields_in(message: Message) -> dict[str, Any]:
+    """The fields of a message that are set, under the names that JSON gives them."""
+    fields: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return fields
+
+
+def fields_out(value: msgspec.Struct, message: Message) -> Message:
+    """A message filled with a value of the type that it was described from."""
+    plain = msgspec.to_builtins(value, enc_hook=str)
+    return json_format.ParseDict(_without_none(plain), message)
+
+
+def _without_none(value: Any) -> Any:
+    """The same without what is not there, which proto tells by leaving it out."""
+    if isinstance(value, dict):
+        return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_without_none(inner) for inner in value]
+    return value
 
 
 def recorded_out(recorded: wire.Recorded) -> pb.Recorded:

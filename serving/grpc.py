@@ -35,6 +35,8 @@ from onward.data.errors import (
 from onward.serving import convert
 from onward.serving.metrics import Meter
 from onward.serving.pb import decision_pb2 as pb
+from onward.serving.pb import prediction_pb2
+from onward.serving.questions import QUESTIONS, Question
 from onward.serving.service import Service
 from onward.serving.settings import Settings
 from onward.serving.wire import Recorded
@@ -45,6 +47,8 @@ log = logging.getLogger(__name__)
 
 SERVICE = pb.DESCRIPTOR.services_by_name["Decisions"].full_name
 """``onward.v1.Decisions``."""
+PREDICTIONS = prediction_pb2.DESCRIPTOR.services_by_name["Predictions"].full_name
+"""``onward.v1.Predictions``."""
 DOMAIN = "onward"
 """The ``domain`` of the ``google.rpc.ErrorInfo`` in every error's details."""
 
@@ -89,7 +93,7 @@ class GrpcDoor:
             ],
         )
         methods = _Methods(service, settings, meter, streams=streams)
-        self._server.add_generic_rpc_handlers((methods.handler(),))
+        self._server.add_generic_rpc_handlers((methods.handler(), methods.predictions()))
         self._health = _add_health(self._server)
         self.port = settings.grpc_port
 
@@ -119,9 +123,9 @@ def _add_health(server: grpc.Server) -> Any:
 
     servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    for service in ("", SERVICE):
+    for service in ("", SERVICE, PREDICTIONS):
         servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
-    names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    names = (SERVICE, PREDICTIONS, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     return servicer
 
@@ -157,6 +161,26 @@ class _Methods:
             "Why": unary(self._why, *_coded(pb.WhyRequest)),
         }
         return grpc.method_handlers_generic_handler(SERVICE, table)
+
+    def predictions(self) -> grpc.GenericRpcHandler:
+        """One method a question, under the names that its proto gives them."""
+        table = {
+            asked.rpc: grpc.unary_unary_rpc_method_handler(
+                partial(self._ask, asked),
+                *_coded(getattr(prediction_pb2, asked.request.__name__)),
+            )
+            for asked in QUESTIONS
+        }
+        return grpc.method_handlers_generic_handler(PREDICTIONS, table)
+
+    def _ask(
+        self, question: Question, request: Message, context: grpc.ServicerContext
+    ) -> Message | None:
+        with self._guard(question.rpc, context):
+            asked = question.convert(convert.fields_in(request))
+            answer = self._service.ask(question, asked)
+            return convert.fields_out(answer, getattr(prediction_pb2, question.answer.__name__)())
+        return None
 
     def _decide(self, request: pb.DecideRequest, context: grpc.ServicerContext) -> pb.Decision:
         with self._guard("Decide", context):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -33,6 +34,7 @@ from onward.serving import wire
 from onward.serving.guard import Guard, Refusal
 from onward.serving.http1 import Answer, HttpServer, Request
 from onward.serving.metrics import Meter
+from onward.serving.questions import QUESTIONS, Question
 from onward.serving.service import Service
 from onward.serving.settings import Settings
 
@@ -73,7 +75,7 @@ class Route(NamedTuple):
     path: str
     """``{id}`` stands for one path segment, the last."""
     name: str
-    """The method of `HttpDoor` that answers."""
+    """The method of `HttpDoor` that answers, or the gRPC name of a question."""
     summary: str
     body: Any = None
     """Type of the body; None = there is none."""
@@ -106,6 +108,18 @@ ROUTES: tuple[Route, ...] = (
         ("Idempotency-Key",),
     ),
     Route("GET", "/v1/why/{id}", "why", "Why a decision came out so.", None, wire.Why, (404, 503)),
+    *(
+        Route(
+            "POST",
+            f"/v1/{asked.name}",
+            asked.rpc,
+            asked.summary,
+            asked.request,
+            asked.answer,
+            (404, 413, 503),
+        )
+        for asked in QUESTIONS
+    ),
     Route("GET", "/v1/models", "models", "The published models.", None, wire.Models, (503,)),
     Route("GET", "/v1/status", "status", "How the server is doing.", None, wire.Status, (503,)),
     Route("GET", "/health/live", "live", "Does the process answer?", None, wire.Health),
@@ -136,6 +150,7 @@ class HttpDoor:
         self._meter = meter
         self._guard = Guard(settings)
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="onward-http-work")
+        self._asked = {asked.rpc: partial(self._ask, asked) for asked in QUESTIONS}
         self._exact: dict[bytes, dict[bytes, tuple[str, Handle]]] = {}
         self._prefixes: dict[bytes, dict[bytes, tuple[str, Handle]]] = {}
         for route in ROUTES:
@@ -168,7 +183,7 @@ class HttpDoor:
     def _add(self, route: Route) -> None:
         path, brace, _ = route.path.partition("{")
         table = self._prefixes if brace else self._exact
-        entry = (route.path, getattr(self, f"_{route.name}"))
+        entry = (route.path, self._asked.get(route.name) or getattr(self, f"_{route.name}"))
         methods = table.setdefault(path.encode(), {})
         methods[route.method.encode()] = entry
         if route.method == "GET":
@@ -250,6 +265,12 @@ class HttpDoor:
         name = request.target.partition(b"?")[0].rpartition(b"/")[2]
         event_id = unquote(name.decode("latin-1"))
         return self._later(lambda: _json(self._service.why(event_id)))
+
+    def _ask(self, question: Question, request: Request) -> Future[Answer]:
+        def work() -> Answer:
+            return _json(self._service.ask(question, question.read(request.body)))
+
+        return self._later(work)
 
     def _models(self, _request: Request) -> Future[Answer]:
         return self._later(lambda: _json(self._service.models()))

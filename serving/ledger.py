@@ -294,8 +294,11 @@ class Ledger:
     def _rebuild(self, saved: bytes | None) -> bool:
         """Fold a state beside the running one, then exchange them."""
         log.info("folding anew: %s", self.stale)
-        state = self._base(True) if saved is None else State.load(saved, self.state.scorer)
+        state = self._base(True) if saved is None else self._again(saved)
         return self.exchange(state)
+
+    def _again(self, saved: bytes) -> State:
+        return State.load(saved, self.state.scorer, self.state.answers.fresh())
 
     def exchange(self, state: State) -> bool:
         """Bring a state up to date beside the running one, then let it answer.
@@ -304,6 +307,7 @@ class Ledger:
         """
         while self._history.last_seq() - state.seq > CHUNK:
             self._catch_up(state)
+        state.answers.catch_up()  # what took long is done before the lock is held
         with self.lock:
             self._put_decisions()
             if not self._outbox.settle(SETTLE_S):

@@ -69,6 +69,7 @@ class Meter:
         self._recorded: Counter[str] = Counter()
         self._requests: Counter[tuple[str, str, str]] = Counter()
         self._decide_times = Histogram()
+        self._question_times: dict[str, Histogram] = {}
 
     def decided(self, band: str, seconds: float, *, degraded: bool) -> None:
         """Count one decision and what it took."""
@@ -76,6 +77,11 @@ class Meter:
             self._bands[band] += 1
             self._degraded += degraded
             self._decide_times.add(seconds)
+
+    def predicted(self, question: str, seconds: float) -> None:
+        """Count one answered question and what it took."""
+        with self._lock:
+            self._question_times.setdefault(question, Histogram()).add(seconds)
 
     def recorded(self, *, stored: int, duplicates: int) -> None:
         """Count events that were recorded."""
@@ -130,6 +136,13 @@ class Meter:
                 buckets=self._decide_times.buckets(),
                 sum_value=self._decide_times.total,
             )
-        yield from (decisions, requests, events, degraded, times)
+            asked = HistogramMetricFamily(
+                "onward_question_seconds",
+                "Time to answer a question, without the door",
+                labels=["question"],
+            )
+            for question, spent in self._question_times.items():
+                asked.add_metric([question], buckets=spent.buckets(), sum_value=spent.total)
+        yield from (decisions, requests, events, degraded, times, asked)
         for name, (text, read) in self.gauges.items():
             yield GaugeMetricFamily(name, text, value=read())

@@ -13,10 +13,12 @@ import logging
 import signal
 import sys
 import threading
+from functools import partial
 from types import FrameType
 
 from onward.data.errors import OnwardError
 from onward.data.store import History
+from onward.serving.answers.all import answerers
 from onward.serving.grpc import GrpcDoor
 from onward.serving.http import HttpDoor
 from onward.serving.ledger import Ledger
@@ -55,7 +57,9 @@ class Server:
         self.history = History.open(settings.history_url, busy_s=settings.busy_s)
         self.runtime = Runtime(settings.home_dir, error_rate=settings.error_rate)
         self.runtime.start()
-        self.snapshots = Snapshots(settings.home_dir, self.history)
+        self.snapshots = Snapshots(
+            settings.home_dir, self.history, partial(answerers, settings.home_dir)
+        )
         self.ledger = Ledger(
             self.history,
             lambda whole: self.snapshots.base(self.runtime.live, whole=whole),
@@ -118,6 +122,7 @@ class Server:
             try:
                 exchanged = self.runtime.poll(self.ledger, self.snapshots)
                 repaired = self.ledger.refresh()
+                self.ledger.state.answers.catch_up()
                 fresh = self.ledger.folded - self._saved_seq
                 if exchanged or repaired:
                     settle_memory()

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from math import isinf
 from threading import TIMEOUT_MAX
 from time import perf_counter, time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,7 @@ from onward.serving.explain import Explainer
 from onward.serving.idempotency import Keys
 from onward.serving.ledger import Ledger
 from onward.serving.metrics import Meter
+from onward.serving.questions import Question
 from onward.serving.runtime import Runtime
 from onward.serving.settings import Settings
 from onward.serving.state import Scores
@@ -302,6 +303,27 @@ class Service:
             answer.set_result(wire.Recorded(seqs, stored, len(seqs) - stored))
 
         self._ledger.record(events).add_done_callback(landed)
+        return answer
+
+    # -- predicting
+
+    def ask(self, question: Question, request: msgspec.Struct) -> Any:
+        """The answer to a question about what lies ahead.
+
+        It rests on all that was recorded before, and changes nothing.
+
+        Raises
+        ------
+        NotFound
+            What it asks about is not known.
+        BundleError
+            The model cannot be used; publish another.
+        """
+        begin = perf_counter()
+        with self._ledger.lock:
+            answers = self._ledger.state.answers
+        answer = answers.ask(question.system, question.method, request)
+        self._meter.predicted(question.name, perf_counter() - begin)
         return answer
 
     # -- explaining and reporting

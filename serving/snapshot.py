@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 
 from onward.data.errors import BundleError
 from onward.data.store import History
+from onward.serving.answers.base import Answerer, Part
+from onward.serving.answers.desk import Answers
 from onward.serving.bundle import Bundle
 from onward.serving.state import State
 
@@ -37,11 +40,19 @@ class Snapshots:
         The state directory.
     history
         The log that states are folded from.
+    answerers
+        Makes what predicts beside decisions; every state gets its own.
     """
 
-    def __init__(self, home: Path, history: History) -> None:
+    def __init__(
+        self,
+        home: Path,
+        history: History,
+        answerers: Callable[[], Iterable[Answerer]] = tuple,
+    ) -> None:
         self._path = home / "serving" / "state.msgpack"
         self._history = history
+        self._answerers = answerers
 
     def save(self, state: bytes) -> None:
         """Keep a state in place of the last one; a crash leaves one of the two."""
@@ -65,8 +76,14 @@ class Snapshots:
         if saved is not None:
             return saved
         if bundle is None or not bundle.folds(self._history):
-            return State(bundle)
-        state = State(bundle, fold=bundle.fold(), online=bundle.online(), seq=bundle.last_seq)
+            return State(bundle, answers=self._answers(bundle))
+        state = State(
+            bundle,
+            fold=bundle.fold(),
+            online=bundle.online(),
+            seq=bundle.last_seq,
+            answers=self._answers(bundle),
+        )
         if whole:
             for _, event in self._history.scan(until=bundle.last_seq):
                 state.learn_past(event)
@@ -74,12 +91,18 @@ class Snapshots:
             state.partial = bundle.last_seq > 0
         return state
 
+    def _answers(self, bundle: Bundle | None) -> Answers:
+        def part(name: str) -> Part | None:
+            return None if bundle is None else bundle.part(name)
+
+        return Answers(self._answerers, part)
+
     def _saved(self, bundle: Bundle | None) -> State | None:
         try:
             file = msgspec.msgpack.decode(self._path.read_bytes(), type=_File)
             if file.history != self._history.identity:
                 return None
-            state = State.load(file.state, bundle)
+            state = State.load(file.state, bundle, self._answers(bundle))
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError, BundleError) as error:

@@ -21,6 +21,7 @@ from onward.features.examples import MAX_OPEN
 from onward.features.fold import NAMES, VERSION, Fold
 from onward.models.online import Online
 from onward.models.traits import traits_of
+from onward.serving.answers.desk import Answers
 
 __all__ = ["LIKENESS", "Counts", "Scorer", "Scores", "State"]
 
@@ -109,6 +110,8 @@ class State:
         What was folded up to `seq`; fresh where not given.
     seq
         The last event that was learned, as far as the caller has told.
+    answers
+        The desks of what is predicted beside decisions; none where not given.
 
     Attributes
     ----------
@@ -123,7 +126,9 @@ class State:
         fold: Fold | None = None,
         online: Online | None = None,
         seq: int = 0,
+        answers: Answers | None = None,
     ) -> None:
+        self.answers = answers or Answers()
         self.scorer = scorer or Counts()
         self.fold = fold or Fold()
         self.online = online or Online()
@@ -187,7 +192,8 @@ class State:
         self.fold.learn(event)
 
     def learn_past(self, event: Event) -> None:
-        """Take an event into records and cases only, where the rest holds it already."""
+        """Take an event into records, cases and desks only; the rest holds it already."""
+        self.answers.put(event)
         if isinstance(event, Step):
             self._learn_step(event)
         elif isinstance(event, Decision):
@@ -256,27 +262,37 @@ class State:
                 said=self._said,
                 shift=0.0 if self._rail is None else self._rail.shift,
                 asked=self._asked,
+                answers=self.answers.dump(),
             )
         )
 
     @classmethod
-    def load(cls, body: bytes, scorer: Scorer | None = None) -> State:
-        """A state from what `dump` gave.
+    def load(
+        cls, body: bytes, scorer: Scorer | None = None, answers: Answers | None = None
+    ) -> State:
+        """A state from what `dump` gave; *answers* are fresh desks, which it fills.
 
         Raises
         ------
         BundleError
             It is damaged, or of other features, or it belongs to another model.
         """
-        scorer = scorer or Counts()
+        scorer, answers = scorer or Counts(), answers or Answers()
         try:
             saved = msgspec.msgpack.decode(body, type=_Saved)
+            answers.load(saved.answers)
+        except KeyError as error:
+            raise BundleError(f"The saved state lacks what {error} folded.") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BundleError(f"The saved state cannot be read: {error}.") from error
         if (saved.features, saved.model) != (VERSION, scorer.version):
             raise BundleError("The saved state was made with other features or another model.")
         state = cls(
-            scorer, fold=Fold.load(saved.fold), online=Online.load(saved.online), seq=saved.seq
+            scorer,
+            fold=Fold.load(saved.fold),
+            online=Online.load(saved.online),
+            seq=saved.seq,
+            answers=answers,
         )
         state._records = {record.name: record for record in saved.records}
         state._cases = saved.cases
@@ -301,6 +317,7 @@ class _Saved(msgspec.Struct):
     said: dict[str, _Said]
     asked: dict[str, str]
     shift: float
+    answers: dict[str, bytes] = {}
 
 
 def _rail(scorer: Scorer, *, shift: float = 0.0) -> Guardrail | None:

@@ -27,6 +27,7 @@ __all__ = [
     "Recorded",
     "Status",
     "Why",
+    "decode",
     "decode_call",
     "decode_events",
     "encode",
@@ -265,6 +266,17 @@ def decode_events(body: bytes) -> list[Recordable]:
     """
     given = _decode(_events, body)
     return [plain(event) for event in (given if isinstance(given, list) else [given])]
+
+
+def decode(kind: type[_Body], body: bytes) -> _Body:
+    """A question's request from JSON; an empty body is one without fields.
+
+    Raises
+    ------
+    InputError
+        The body is no such JSON; the message names the field.
+    """
+    return _decode(msgspec.json.Decoder(kind), body or b"{}")
 
 
 def _decode(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:

@@ -29,6 +29,8 @@ class Part(NamedTuple):
     """Rows (n, d) to the ONNX output ``p`` (n, k)."""
     beats_peer: bool = True
     """Whether it beat its trivial peer on later steps; where it did not, the peer answers."""
+    names: tuple[str, ...] = ()
+    """Its columns, in order."""
 
 
 @runtime_checkable

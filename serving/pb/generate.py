@@ -7,10 +7,13 @@ anew and compares.
 from __future__ import annotations
 
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 PLACE = Path("onward/serving/pb")
-SOURCES = ("decision.proto", "onnx_trees.proto")
+SOURCES = ("decision.proto", "onnx_trees.proto", "prediction.proto")
+SERVICES = {"decision.proto"}
+"""Those whose service is called by generated code; questions are called by name."""
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -24,10 +27,16 @@ def generate(out: Path) -> list[Path]:
     """
     from grpc_tools import protoc
 
+    common = files("grpc_tools").joinpath("_proto")  # google/protobuf/struct.proto
     out.mkdir(parents=True, exist_ok=True)
     for source in SOURCES:
-        options = [f"--proto_path={_root()}", f"--python_out={out}", f"--pyi_out={out}"]
-        if source == "decision.proto":  # the other one holds no service
+        options = [
+            f"--proto_path={_root()}",
+            f"--proto_path={common}",
+            f"--python_out={out}",
+            f"--pyi_out={out}",
+        ]
+        if source in SERVICES:
             options.append(f"--grpc_python_out={out}")
         if protoc.main(["protoc", *options, str(PLACE / source)]) != 0:
             raise RuntimeError(f"protoc refused {source}.")
@@ -42,5 +51,14 @@ def _root() -> Path:
     raise RuntimeError(f"{PLACE} is not below any directory above {FOLDER}.")
 
 
+def describe() -> str:
+    """The text of ``prediction.proto``, as the types of the questions have it."""
+    from onward.serving.pb.describe import proto
+    from onward.serving.questions import QUESTIONS
+
+    return proto(QUESTIONS)
+
+
 if __name__ == "__main__":
+    (FOLDER / "prediction.proto").write_text(describe(), encoding="utf-8")
     sys.stdout.writelines(f"{path.name}\n" for path in generate(_root()))

@@ -1,0 +1,157 @@
+"""Where questions are asked: each answerer with what it has not learned yet.
+
+Events are put down in log order and cost the decision path an append; they are taken in when a
+question comes, or by the watch in between. So an answer always rests on all that was recorded
+before it was asked for, and no decision waits for what only predictions need.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from onward.data.errors import OnwardError
+from onward.data.events import Decision, Event
+from onward.serving.answers.base import Answerer, Part
+
+__all__ = ["Answers", "Desk"]
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 20_000
+"""Events that may wait at one desk; with more, whoever puts the next takes them in."""
+SIP = 64
+"""Events that are taken in under one hold of a desk's lock when nobody asks."""
+
+
+class Desk:
+    """One answerer, its lock, and the events that it has not learned yet.
+
+    Parameters
+    ----------
+    answerer
+        What answers; nobody else may use it.
+    """
+
+    def __init__(self, answerer: Answerer) -> None:
+        self._answerer = answerer
+        self._lock = threading.Lock()
+        self._waiting: deque[Event] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not learned yet."""
+        return len(self._waiting)
+
+    def put(self, event: Event) -> None:
+        """Put an event down, in log order."""
+        self._waiting.append(event)
+        if len(self._waiting) > MAX_WAITING:
+            self.catch_up()
+
+    def ask(self, method: str, request: Any) -> Any:
+        """The answer of one of the answerer's methods, once all that waits is learned."""
+        with self._lock:
+            self._take_in(len(self._waiting))
+            return getattr(self._answerer, method)(request)
+
+    def catch_up(self) -> None:
+        """Learn what waits, a little under each hold of the lock, so that questions get in."""
+        while self._waiting:
+            with self._lock:
+                self._take_in(min(SIP, len(self._waiting)))
+
+    def use(self, part: Part | None) -> None:
+        """Answer with this model from now on."""
+        with self._lock:
+            self._answerer.use(part)
+
+    def dump(self) -> bytes:
+        """What was folded, with all that waits."""
+        with self._lock:
+            self._take_in(len(self._waiting))
+            return self._answerer.dump()
+
+    def load(self, body: bytes) -> None:
+        """Go on from a dump; raises `BundleError` where it is damaged or too old."""
+        with self._lock:
+            self._answerer.load(body)
+
+    def _take_in(self, most: int) -> None:
+        """Learn the oldest that waits; the caller holds the lock."""
+        for _ in range(most):
+            event = self._waiting.popleft()
+            try:
+                self._answerer.learn(event)
+            except Exception:  # one odd event must not keep all later ones out
+                log.exception("%s cannot learn event %s", self._answerer.name, event.id)
+
+
+class Answers:
+    """All desks of one state.
+
+    Parameters
+    ----------
+    make
+        Makes the answerers, each fresh; empty = nothing is predicted.
+    part
+        Gives the published model of a learned system; None = there is none.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Iterable[Answerer]] = tuple,
+        part: Callable[[str], Part | None] = lambda name: None,
+    ) -> None:
+        self._make, self._part = make, part
+        self._desks = {answerer.name: Desk(answerer) for answerer in make()}
+        for name, desk in self._desks.items():
+            desk.use(_or_none(part, name))
+
+    def fresh(self) -> Answers:
+        """The same desks with nothing learned."""
+        return Answers(self._make, self._part)
+
+    def put(self, event: Event) -> None:
+        """Put an event down at every desk; decisions are onward's own and tell them nothing."""
+        if not isinstance(event, Decision):
+            for desk in self._desks.values():
+                desk.put(event)
+
+    def ask(self, system: str, method: str, request: Any) -> Any:
+        """The answer of one learned system."""
+        return self._desks[system].ask(method, request)
+
+    def catch_up(self) -> None:
+        """Learn what waits at every desk."""
+        for desk in self._desks.values():
+            desk.catch_up()
+
+    def dump(self) -> dict[str, bytes]:
+        """What every desk has folded."""
+        return {name: desk.dump() for name, desk in self._desks.items()}
+
+    def load(self, saved: Mapping[str, bytes]) -> None:
+        """Go on from a dump.
+
+        Raises
+        ------
+        BundleError
+            One of the dumps is damaged or too old.
+        KeyError
+            A desk's dump is missing.
+        """
+        for name, desk in self._desks.items():
+            desk.load(saved[name])
+
+
+def _or_none(part: Callable[[str], Part | None], name: str) -> Part | None:
+    """A model that can be used; where it cannot, the peer answers in its place."""
+    try:
+        return part(name)
+    except OnwardError as error:
+        log.warning("the %s model is passed over: %s", name, error)
+        return None

@@ -18,7 +18,7 @@ from types import FrameType
 
 from onward.data.errors import OnwardError
 from onward.data.store import History
-from onward.serving.answers.all import answerers
+from onward.serving.answers.catalogue import answerers
 from onward.serving.grpc import GrpcDoor
 from onward.serving.http import HttpDoor
 from onward.serving.ledger import Ledger

@@ -36,6 +36,7 @@ def card(draft: Draft) -> str:
         *_table(draft.evaluation),
         "",
         *_unseen(draft.unseen),
+        *_beside(draft),
         "## What it promises",
         *(f"- {promise_line(p)}" for p in draft.promises),
         "",
@@ -62,6 +63,14 @@ def _unseen(evaluation: Evaluation | None) -> list[str]:
         f"On {evaluation.n:,} steps of projects that it never saw (fitted once more, without them):"
     )
     return [text, "", *_table(evaluation), ""]
+
+
+def _beside(draft: Draft) -> list[str]:
+    """One line a learned system beside decisions."""
+    if not draft.parts:
+        return []
+    lines = (f"- {part.name.replace('_', ' ')}: {part.about.ruling}." for part in draft.parts)
+    return ["## What else it predicts", *lines, "Where the peer is not beaten, it answers.", ""]
 
 
 def _approval_line(candidate: Candidate) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from onward.models.online import Online
 from onward.training.candidate import Candidate
 from onward.training.evaluate import Evaluation
 from onward.training.gate import Ruling
+from onward.training.systems import PartDraft
 
 __all__ = ["Draft"]
 
@@ -39,8 +40,18 @@ class Draft:
     """By group: in projects that were left out of a fit."""
     ruling: Ruling
     settings: Mapping[str, Any]
+    parts: Sequence[PartDraft] = ()
+    """The learned systems beside decisions."""
 
     def metrics(self) -> dict[str, float]:
-        """All figures by name; those in unseen projects begin with ``unseen.``."""
+        """All figures by name; those in unseen projects begin with ``unseen.``.
+
+        Those of the systems beside decisions begin with their names.
+        """
         unseen = self.unseen.flat() if self.unseen else {}
-        return self.evaluation.flat() | {f"unseen.{name}": n for name, n in unseen.items()}
+        beside = {
+            f"{part.name}.{name}": value
+            for part in self.parts
+            for name, value in part.about.metrics.items()
+        }
+        return self.evaluation.flat() | {f"unseen.{name}": n for name, n in unseen.items()} | beside

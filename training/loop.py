@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -18,6 +19,7 @@ from onward.decisions.risk import Threshold
 from onward.features.examples import Examples
 from onward.training.candidate import RATES, Candidate, fitted, parts_of, promised
 from onward.training.card import card
+from onward.training.catalogue import all_systems
 from onward.training.draft import Draft
 from onward.training.evaluate import Evaluation, evaluate
 from onward.training.gate import Ruling, judge
@@ -29,6 +31,7 @@ from onward.training.rows import folded
 from onward.training.settings import TrainSettings
 from onward.training.shelf import Shelf
 from onward.training.split import Fractions, by_time
+from onward.training.systems import MAX_EVENTS, fit_systems
 from onward.training.tracking import Record, Tracked, Tracker
 from onward.training.unseen import in_unseen_projects
 from onward.training.veteran import load_veteran
@@ -62,6 +65,8 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     """Where MLflow has it; None = MLflow is away."""
     notes: list[str]
     """What a person should know, such as that MLflow is away."""
+    beside: dict[str, str] = {}
+    """The gate's word on every learned system beside decisions."""
 
 
 def train(settings: TrainSettings, *, progress: Advance | None = None) -> Trained:
@@ -98,6 +103,13 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         tell("rehearsing", 0.0)
         more = rehearsal(history, rows[: len(parts.fit)], seed=settings.seed)
         tell("rehearsing", 1.0)
+        parts_beside, missing = fit_systems(
+            all_systems(settings),
+            partial(history.scan, after=max(0, data.last_seq - MAX_EVENTS), until=data.last_seq),
+            seed=settings.seed,
+            tell=tell,
+        )
+        notes += missing
     tell("fitting", 0.0)
     candidate = fitted(data.table, rows, parts, more=more, seed=settings.seed)
     hearing = hear(candidate, rows, parts, data.traits.of(ran[parts.later]))
@@ -133,6 +145,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         unseen=unseen,
         ruling=ruling,
         settings=_params(settings),
+        parts=parts_beside,
     )
     publish(draft, shelf)
     _place(draft, shelf)
@@ -153,6 +166,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         seconds=time.monotonic() - begin,
         tracked=tracked,
         notes=notes,
+        beside={part.name: part.about.ruling for part in parts_beside},
     )
 
 
@@ -246,6 +260,7 @@ def _record(draft: Draft) -> Record:
         rows=X,
         predictions=np.stack([1 - (p := confidence.predict(X)), p], axis=1).astype(np.float32),
         texts={"card.md": card(draft)},
+        files={f"{part.name}.onnx": part.onnx for part in draft.parts},
         plots={
             "reliability.png": png(reliability_plot(evaluation.reliability)),
             "risk_coverage.png": png(curve),

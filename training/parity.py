@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onward.data.errors import BundleError
 from onward.models.trees import OUTPUT
 
-__all__ = ["MAX_GAP", "Exported", "check_parity"]
+__all__ = ["MAX_GAP", "Exported", "check_gap", "check_parity"]
 
 MAX_GAP = 1e-5
 """How far an exported probability may be from the native one; float32 sums leave some 1e-7."""
@@ -43,9 +43,13 @@ class Exported:
         except Exception as error:  # onnxruntime's own errors have no common base
             raise BundleError(f"The exported model cannot be run: {error}") from error
 
+    def output(self, X: NDArray[np.float32]) -> Floats:
+        """(n, k) what the model gives for each row."""
+        return np.asarray(self._session.run([OUTPUT], {"X": X})[0], np.float64)
+
     def predict(self, X: NDArray[np.float32]) -> Floats:
         """(n,) the probability of each row."""
-        return np.asarray(self._session.run([OUTPUT], {"X": X})[0][:, 1], np.float64)
+        return self.output(X)[:, 1]
 
     def one(self, vector: NDArray[np.float32]) -> float:
         """The probability of one row (d,)."""
@@ -60,7 +64,19 @@ def check_parity(name: str, body: bytes, *, X: NDArray[np.float32], native: Floa
     BundleError
         A row differs by more than `MAX_GAP`: the export must not be published.
     """
-    gap = float(np.max(np.abs(Exported(body).predict(X) - native), initial=0.0))
+    return check_gap(name, Exported(body).predict(X), native)
+
+
+def check_gap(name: str, exported: Floats, native: Floats) -> float:
+    """The largest difference, relative where numbers are larger than 1.
+
+    Raises
+    ------
+    BundleError
+        It is above `MAX_GAP`.
+    """
+    scale = np.maximum(np.abs(native), 1.0)
+    gap = float(np.max(np.abs(exported - native) / scale, initial=0.0))
     if not gap <= MAX_GAP:
         raise BundleError(
             f"The exported {name} model differs from the fitted one by {gap:.2g}; "

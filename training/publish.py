@@ -6,6 +6,7 @@ into the bundle, so that whoever loads it can prove the same again.
 
 from __future__ import annotations
 
+import io
 import time
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -32,6 +33,7 @@ from onward.training.card import card
 from onward.training.draft import Draft
 from onward.training.parity import check_parity
 from onward.training.shelf import Shelf
+from onward.training.systems import PartDraft
 
 __all__ = ["PARITY_ROWS", "new_version", "publish"]
 
@@ -75,6 +77,8 @@ def publish(draft: Draft, shelf: Shelf) -> Manifest:
     }
     if "approval" in bodies:
         files[APPROVAL] = bodies["approval"]
+    for part in draft.parts:
+        files |= _part_files(part)
 
     def fill(folder: Path) -> None:
         for name, body in files.items():
@@ -85,6 +89,17 @@ def publish(draft: Draft, shelf: Shelf) -> Manifest:
 
     shelf.put(draft.version, fill)
     return manifest
+
+
+def _part_files(part: PartDraft) -> dict[str, bytes]:
+    """File name -> content, for one learned system."""
+    rows = io.BytesIO()
+    np.savez_compressed(rows, allow_pickle=False, X=part.X, p=part.native)
+    return {
+        f"{part.name}.onnx": part.onnx,
+        f"{part.name}.json": msgspec.json.encode(part.facts),
+        f"{part.name}.npz": rows.getvalue(),
+    }
 
 
 def _exported(
@@ -113,4 +128,5 @@ def _manifest(draft: Draft) -> Manifest:
         risk=kept,
         libraries={name: installed(name) for name in _LIBRARIES},
         facts={"settings": dict(draft.settings), "ruling": draft.ruling.text},
+        parts={part.name: part.about for part in draft.parts},
     )

@@ -56,6 +56,8 @@ class Record:
     """File name -> text: the model card, the metrics as JSON."""
     plots: Mapping[str, bytes] = field(default_factory=dict)
     """File name -> PNG."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """File name -> the ONNX models of the systems beside decisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +229,8 @@ def _knock(uri: str) -> None:
 def _log_files(client: Any, run_id: str, record: Record) -> None:
     """Plots and texts, as the run's artifacts."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, picture in record.plots.items():
-            Path(folder, name).write_bytes(picture)
+        for name, body in (*record.plots.items(), *record.files.items()):
+            Path(folder, name).write_bytes(body)
         for name, text in record.texts.items():
             Path(folder, name).write_text(text, encoding="utf-8")
         client.log_artifacts(run_id, folder)

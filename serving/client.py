@@ -69,6 +69,17 @@ def _ask_why(decision_id: str) -> _Ask[Why]:
     return _Ask("GET", f"/v1/why/{quote(decision_id, safe='')}", _why)
 
 
+def _ask_question(request: msgspec.Struct) -> _Ask[Any]:
+    from onward.serving.questions import BY_REQUEST  # whoever only decides loads none of it
+
+    try:
+        question = BY_REQUEST[type(request)]
+    except KeyError:
+        raise InputError(f"{type(request).__name__} is no question's request.") from None
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(question.answer)
+    return _Ask("POST", f"/v1/{question.name}", decoder, encode(request))
+
+
 _ASK_MODELS = _Ask("GET", "/v1/models", _models)
 _ASK_STATUS = _Ask("GET", "/v1/status", _status)
 _ASK_HEALTH = _Ask("GET", "/health/ready", _health)
@@ -156,6 +167,13 @@ class Client:
             Idempotency key; the ids of the events alone make it safe to send them again.
         """
         return self._send(_ask_record(events, key))
+
+    def ask(self, request: msgspec.Struct) -> Any:
+        """The answer to a question, which its request's type names; raises what it raises.
+
+        `onward.serving.questions.QUESTIONS` lists the types of requests and answers.
+        """
+        return self._send(_ask_question(request))
 
     def why(self, decision_id: str) -> Why:
         """Why a decision came out as it did; raises `NotFound` where there is none."""
@@ -251,6 +269,10 @@ class AsyncClient:
     async def record(self, events: Recordable | Sequence[Recordable], *, key: str = "") -> Recorded:
         """See `Client.record`."""
         return await self._send(_ask_record(events, key))
+
+    async def ask(self, request: msgspec.Struct) -> Any:
+        """See `Client.ask`."""
+        return await self._send(_ask_question(request))
 
     async def why(self, decision_id: str) -> Why:
         """See `Client.why`."""

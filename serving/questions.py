@@ -14,7 +14,7 @@ import msgspec
 from onward.data.errors import InputError
 from onward.serving import wire
 
-__all__ = ["QUESTIONS", "Question"]
+__all__ = ["BY_REQUEST", "QUESTIONS", "Question"]
 
 
 class Question(NamedTuple):
@@ -48,3 +48,6 @@ class Question(NamedTuple):
 
 
 QUESTIONS: tuple[Question, ...] = ()
+
+BY_REQUEST: dict[type[msgspec.Struct], Question] = {one.request: one for one in QUESTIONS}
+"""A request's type tells what is asked."""

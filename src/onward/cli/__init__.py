@@ -11,6 +11,7 @@ import typer
 
 from onward.cli import exits
 from onward.cli.arguments import a_path
+from onward.cli.ask import ask
 from onward.cli.decide import decide
 from onward.cli.evaluate import evaluate
 from onward.cli.import_ import import_
@@ -79,6 +80,7 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     evaluate: "onward evaluate --json",
     serve: "onward serve --http-port 9000",
     decide: "onward decide 'git push --force'",
+    ask: "onward ask errors output=@build.log",
     replay: "onward replay ~/.claude/projects --html replay.html",
     why: "onward why 3f2a9c7d51e04b68",
     status: "onward status",

@@ -1,0 +1,149 @@
+"""`onward ask`: any question of `onward.serving.questions`, put to the running server."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from onward.cli.doors import Url, client
+from onward.cli.output import Json, show
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from onward.serving.questions import Question
+
+__all__ = ["ask"]
+
+_SHOWN = 8
+"""Rows of a list that are shown to a person."""
+
+
+def ask(
+    question: Annotated[
+        str | None, typer.Argument(help="What to ask; without it, what can be asked.")
+    ] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="The question's fields; @FILE takes a text from a file, @- from stdin.",
+            metavar="NAME=VALUE...",
+        ),
+    ] = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Ask the running server what lies ahead: next steps, errors and fixes, memory, resources."""
+    from onward.serving.questions import QUESTIONS
+
+    if question is None:
+        show([_described(one) for one in QUESTIONS], as_json=json, view=_listed)
+        return
+    asked = _named(question, QUESTIONS)
+    request = asked.convert(dict(_field(text) for text in fields or []))
+    with client(url) as server:
+        answer = server.ask(request)
+    show(answer, as_json=json, view=answer_view)
+
+
+def _named(name: str, questions: tuple[Question, ...]) -> Question:
+    """The question of a name; raises `SettingsError` with those that there are."""
+    from onward.data.errors import SettingsError
+
+    found = next((one for one in questions if one.name == name), None)
+    if found is None:
+        known = ", ".join(one.name for one in questions)
+        raise SettingsError(f"There is no question {name!r}; ask one of: {known}.")
+    return found
+
+
+def _field(text: str) -> tuple[str, str]:
+    """Name and value of a field."""
+    from onward.data.errors import SettingsError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SettingsError(f"{text!r} is no field; write NAME=VALUE.")
+    if not value.startswith("@"):
+        return name, value
+    try:
+        if value == "@-":
+            return name, sys.stdin.read()
+        with open(value[1:], encoding="utf-8", errors="replace") as file:
+            return name, file.read()
+    except OSError as error:
+        raise SettingsError(f"{value[1:]} cannot be read: {error.strerror}.") from error
+
+
+def _described(question: Question) -> dict[str, Any]:
+    """A question with its fields."""
+    import msgspec
+
+    fields = msgspec.structs.fields(question.request)
+    return {
+        "name": question.name,
+        "summary": question.summary,
+        "fields": [field.encode_name + ("" if field.required else "?") for field in fields],
+    }
+
+
+def _listed(questions: list[dict[str, Any]]) -> RenderableType:
+    """What can be asked, for a person."""
+    from rich.table import Table
+
+    table = Table("question", "fields (? = may be left out)", "what it answers", box=None)
+    for one in questions:
+        table.add_row(one["name"], " ".join(one["fields"]), one["summary"])
+    return table
+
+
+def answer_view(answer: Any) -> RenderableType:
+    """Any answer, for a person: one line a field, lists of records as tables."""
+    import msgspec
+    from rich.console import Group
+    from rich.text import Text
+
+    fields: dict[str, Any] = msgspec.to_builtins(answer, enc_hook=str)
+    parts: list[RenderableType] = []
+    for name, value in fields.items():
+        title = name.replace("_", " ")
+        if value in (None, "", [], {}):
+            continue
+        if isinstance(value, list) and isinstance(value[0], dict):
+            parts.append(_records(title, value))
+        else:
+            parts.append(Text.assemble((f"{title}: ", "bold"), _shown(value)))
+    return Group(*parts)
+
+
+def _records(title: str, records: list[dict[str, Any]]) -> RenderableType:
+    """A list of records as a table; columns that are empty in all of them are left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    kept = [
+        name for name in records[0] if any(one.get(name) not in (None, "", []) for one in records)
+    ]
+    table = Table(*(name.replace("_", " ") for name in kept), title=title, title_justify="left")
+    for record in records[:_SHOWN]:
+        table.add_row(*(Text(_shown(record.get(name))) for name in kept))
+    return table
+
+
+def _shown(value: Any) -> str:
+    """A value as a person reads it.
+
+    >>> _shown(0.123456), _shown(["a", 2]), _shown({"p": 0.5})
+    ('0.123', 'a, 2', 'p 0.500')
+    """
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, list):
+        return ", ".join(_shown(each) for each in value[:_SHOWN])
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
+    return str(value)

@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.features.examples import Examples
-from onward.features.fold import VERSION
-from onward.models.base import Matrix, Probabilities
 from onward.models.confidence import SETTINGS as CONFIDENCE_SETTINGS
-from onward.models.trees import Trees
+from onward.models.head import Head
 
 __all__ = ["SETTINGS", "Approval"]
 
@@ -28,15 +26,12 @@ SETTINGS: dict[str, Any] = {
 """Rejections are rare: fewer and smaller trees than for confidence."""
 
 
-class Approval:
+class Approval(Head):
     """Probability that the user would approve a step."""
 
     name = "approval"
-
-    def __init__(self, settings: dict[str, Any] | None = None) -> None:
-        self._settings = settings or SETTINGS
-        self.trees = Trees(self._settings)
-        self._facts: dict[str, Any] = {}
+    target = "the user let the step through"
+    settings = SETTINGS
 
     def fit(self, train: Examples, *, seed: int = 0) -> Self:
         """Learns from steps that were let through and from those that were not."""
@@ -45,22 +40,3 @@ class Approval:
         self.trees.fit(rows.X, approved, seed=seed)
         self._facts = {"rows": len(rows), "refused": float(1.0 - approved.mean()), "seed": seed}
         return self
-
-    def predict(self, X: Matrix) -> Probabilities:
-        """P(approve) of each row."""
-        return self.trees.predict(X)
-
-    def to_onnx(self) -> bytes:
-        """The model as ONNX."""
-        return self.trees.to_onnx()
-
-    def card(self) -> dict[str, Any]:
-        """What it is and what it was fitted on."""
-        return {
-            "name": self.name,
-            "kind": "gradient-boosted trees (LightGBM)",
-            "target": "the user let the step through",
-            "features": VERSION,
-            "settings": self._settings,
-            **self._facts,
-        }

@@ -11,9 +11,8 @@ from typing import Any, Self
 import numpy as np
 
 from onward.features.examples import Examples
-from onward.features.fold import NAMES, VERSION
-from onward.models.base import Matrix, Probabilities
-from onward.models.trees import Trees
+from onward.features.fold import NAMES
+from onward.models.head import Head
 
 __all__ = ["SETTINGS", "Confidence"]
 
@@ -51,15 +50,12 @@ SETTINGS: dict[str, Any] = {
 """Chosen by cross-validation over repositories and over time; small trees carry over best."""
 
 
-class Confidence:
+class Confidence(Head):
     """Probability that a step succeeds, given that it runs."""
 
     name = "confidence"
-
-    def __init__(self, settings: dict[str, Any] | None = None) -> None:
-        self._settings = settings or SETTINGS
-        self.trees = Trees(self._settings)
-        self._facts: dict[str, Any] = {}
+    target = "the step came out well, given that it ran"
+    settings = SETTINGS
 
     def fit(self, train: Examples, *, seed: int = 0) -> Self:
         """Learns from the steps that ran; raises `NotEnoughData` where they are too few."""
@@ -73,22 +69,3 @@ class Confidence:
             "seed": seed,
         }
         return self
-
-    def predict(self, X: Matrix) -> Probabilities:
-        """P(success) of each row, not yet calibrated."""
-        return self.trees.predict(X)
-
-    def to_onnx(self) -> bytes:
-        """The model as ONNX."""
-        return self.trees.to_onnx()
-
-    def card(self) -> dict[str, Any]:
-        """What it is and what it was fitted on."""
-        return {
-            "name": self.name,
-            "kind": "gradient-boosted trees (LightGBM)",
-            "target": "the step came out well, given that it ran",
-            "features": VERSION,
-            "settings": self._settings,
-            **self._facts,
-        }

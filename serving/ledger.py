@@ -138,7 +138,8 @@ class Ledger:
         self._outbox.check_room(len(self._decisions) + 1)
         self._learn(decision, scores)
         self._decisions.append(decision)
-        if len(self._decisions) in {1, GROUP}:
+        count = len(self._decisions)
+        if count == 1 or count == GROUP:  # noqa: PLR1714 -- twice as fast as a set
             self._has_decisions.set()
 
     def add_late(self, decision: Decision) -> None:

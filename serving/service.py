@@ -137,8 +137,9 @@ class Service:
 
     def _clean(self, call: Call) -> Call:
         """The call as it is stored: training will see this one, so this one is folded."""
-        clean = redact_call(call)
-        size, limit = len(wire.encode(clean)), self._settings.max_call_bytes
+        body, limit = wire.encode(call), self._settings.max_call_bytes
+        clean = redact_call(call, body)
+        size = len(body if clean is call else wire.encode(clean))
         if size > limit:
             raise TooLarge(f"The call has {size} bytes; at most {limit} are taken.", limit=limit)
         action_of(clean)  # parses and remembers, before the lock is taken

@@ -17,6 +17,7 @@ from onward.data.events import Call, Decision, Event, Outcome, Step, Verdict
 from onward.decisions.policy import Record
 from onward.decisions.risk import Guardrail, Threshold
 from onward.features.action import action_of
+from onward.features.bounded import shed
 from onward.features.examples import MAX_OPEN
 from onward.features.fold import NAMES, VERSION, Fold
 from onward.models.online import Online
@@ -317,8 +318,7 @@ def class_of(call: Call) -> str:
 
 
 def _put(table: dict[str, Any], key: str, value: object, most: int) -> None:
-    """Set a key as the youngest of its table, and let the oldest go."""
+    """Set a key as the youngest of its table, and let the oldest ones go."""
     table.pop(key, None)
     table[key] = value
-    if len(table) > most:
-        del table[next(iter(table))]
+    shed(table, most)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from functools import lru_cache
 from math import isfinite
 from operator import itemgetter
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -43,9 +43,6 @@ BANDS: tuple[Band, ...] = (Band.EXECUTE, Band.MONITOR, Band.GUARD, Band.ASK, Ban
 
 GUARD = 0.50
 """Steps that are likelier to fail than to succeed are asked about."""
-
-_STRICTNESS = {band: place for place, band in enumerate(BANDS)}
-
 
 class Ruled(Protocol):
     """What the rulebook says of a step."""
@@ -151,20 +148,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     degraded: str = ""
 
 
-class _View(NamedTuple):
-    """What one party asks for at least, and why."""
+_View = tuple[int, Band, Reason]
+"""What one party asks for at least, and why; before it the band's rank, the strictest lowest."""
 
-    rank: int
-    """0 = the strictest band."""
-    band: Band
-    reason: Reason
-
-    @classmethod
-    def of(cls, band: Band, reason: Reason) -> _View:
-        """A band with its rank."""
-        return cls(-_STRICTNESS[band], band, reason)
-
-
+_RANK = {band: -place for place, band in enumerate(BANDS)}
 _SHADOW = Reason("mode", "shadow mode: this is logged, and nothing acts on it")
 _by_rank = itemgetter(0)
 
@@ -188,7 +175,7 @@ def decide(evidence: Evidence, settings: PolicySettings) -> Answer:
     if settings.shadow:
         reasons.append(_SHADOW)
     return Answer(
-        band=views[0].band,
+        band=views[0][1],
         reasons=tuple(reasons),
         shadow=settings.shadow,
         degraded=evidence.degraded,
@@ -219,7 +206,8 @@ def _ruled(ruling: Ruled | None) -> list[_View]:
     if ruling is None or ruling.effect is None:
         return []
     bands = {"deny": Band.DENY, "ask": Band.ASK, "allow": Band.EXECUTE}
-    return [_View.of(bands[ruling.effect], Reason("rule", ruling.text, ruling.rule_id))]
+    band = bands[ruling.effect]
+    return [(_RANK[band], band, Reason("rule", ruling.text, ruling.rule_id))]
 
 
 _FLOORS = {
@@ -234,7 +222,7 @@ _FLOORS = {
 def _undone(level: str, why: str) -> _View:
     """What the step's reversibility asks for."""
     band, text = _FLOORS.get(level, _FLOORS["irreversible"])
-    return _View.of(band, Reason("reversibility", why or text, level))
+    return _RANK[band], band, Reason("reversibility", why or text, level)
 
 
 def _learned(evidence: Evidence, settings: PolicySettings) -> list[_View]:
@@ -249,7 +237,7 @@ def _learned(evidence: Evidence, settings: PolicySettings) -> list[_View]:
     if not evidence.p_approve >= settings.approve:  # NaN asks, too
         text = f"the user would approve it with probability {evidence.p_approve:.2f} only"
         reason = Reason("model", text, evidence.model, evidence.p_approve)
-        views.append(_View.of(Band.ASK, reason))
+        views.append((_RANK[Band.ASK], Band.ASK, reason))
     return views
 
 
@@ -258,18 +246,23 @@ def _by_success(evidence: Evidence, settings: PolicySettings, threshold: float) 
     p = evidence.p_success
     if not isfinite(threshold):
         text = f"too few outcomes to promise an error rate of {settings.error_rate:.0%}"
-        return _View.of(Band.ASK, Reason("risk", text, evidence.model))
-    band = _band(p, execute=threshold, settings=settings)
+        return _RANK[Band.ASK], Band.ASK, Reason("risk", text, evidence.model)
     begin = execute_from(threshold, guard=settings.guard)
-    text = f"succeeds with probability {p:.2f}; the execute band begins at {begin:.2f}"
-    return _View.of(band, Reason("model", text, evidence.model, p))
+    band = _band(p, begin, settings)
+    text = f"succeeds with probability {p:.2f}{_beginning(begin)}"
+    return _RANK[band], band, Reason("model", text, evidence.model, p)
 
 
-def _band(p: float, *, execute: float, settings: PolicySettings) -> Band:
-    """Where a probability lies; one that is no number asks."""
+@lru_cache(maxsize=64)
+def _beginning(begin: float) -> str:
+    return f"; the execute band begins at {begin:.2f}"
+
+
+def _band(p: float, begin: float, settings: PolicySettings) -> Band:
+    """Where a probability lies, the execute band from ``begin`` on; one that is no number asks."""
     if not p >= settings.guard:
         return Band.ASK
-    if p >= execute_from(execute, guard=settings.guard):
+    if p >= begin:
         return Band.EXECUTE
     return Band.MONITOR if p >= settings.monitor else Band.GUARD
 
@@ -280,8 +273,8 @@ def _by_record(evidence: Evidence, settings: PolicySettings) -> _View:
     lower, text = _fared(record.successes, record.failures, settings.confidence)
     if execute is None:  # counts answer alone: each class keeps the stated rate by itself
         execute = 1.0 - settings.error_rate
-    band = _band(lower, execute=execute, settings=settings)
-    return _View.of(band, Reason("counts", text, record.name, lower))
+    band = _band(lower, execute_from(execute, guard=settings.guard), settings)
+    return _RANK[band], band, Reason("counts", text, record.name, lower)
 
 
 @lru_cache(maxsize=4096)

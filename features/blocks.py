@@ -146,7 +146,11 @@ def files(action: Action, session: Session, place: Place) -> tuple[float, ...]:
     find = session.files.find
     needs, enters = action.needs or action.makes, action.enters
     facts = [find(path) for path in needs]
-    target = next((fact for fact in facts if fact is not None), None)
+    target = None
+    for fact in facts:
+        if fact is not None:
+            target = fact
+            break
     needed = _needed(needs, facts, session, place) if needs else _NO_NEEDS
     makes = action.makes
     return (

@@ -254,7 +254,7 @@ class Fold:
     ) -> tuple[tuple[float, ...], list[float]]:
         """Rates and counts of the call's classes in all history, and rates in its project."""
         rates, here = self.rates, place.rates
-        leaning, near, keys = rates.leaning, here.leaning, action.keys
+        leaning, keys = rates.leaning, action.keys
         overall, tool, program, sub, template, exact = rates.chain(("", *keys), _PRIOR)
         home = self._places.get(_place_key(call.agent, ""), _NOWHERE)
         numbers = (
@@ -271,12 +271,8 @@ class Fold:
             sum(rates.table.get(keys[4], NONE)),
             sum(here.table.get(keys[3], NONE)),
         )
-        return numbers, [
-            near(keys[0], tool),
-            near(keys[1], program),
-            near(keys[2], sub),
-            near(keys[3], template),
-        ]
+        near = map(here.leaning, keys[:4], (tool, program, sub, template))
+        return numbers, list(near)
 
     def _scores(
         self, action: Action, situation: Situation, body: ScriptFacts

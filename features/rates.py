@@ -54,7 +54,7 @@ class Rates(msgspec.Struct):
 
     def chain(self, keys: Iterable[str], prior: float) -> list[float]:
         """Rates of classes from wide to narrow, each leaning on the one before; see `chain`."""
-        get, means = self.table.get, []
+        get, means = self.table.get, list[float]()
         for key in keys:
             ok, bad = get(key, NONE)
             prior = (ok + LEAN * prior) / (ok + bad + LEAN)

@@ -66,7 +66,7 @@ class _Trees:
             row, out, run = self._bound.one = self._bind(len(vector))
         row[0] = vector
         run()
-        return float(out[0, 1])
+        return out.item(1)
 
     def _bind(
         self, width: int

@@ -7,7 +7,7 @@ and continued equals one that was folded from the first event. All tables are bo
 from __future__ import annotations
 
 import logging
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -84,7 +84,7 @@ class Counts:
         return float(vector[_APPROVAL])
 
 
-class Scores(NamedTuple):
+class Scores(msgspec.Struct, frozen=True):
     """What the numbers say of one call."""
 
     vector: np.ndarray

@@ -74,7 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a stopping server waits for requests that run."""
     busy_s: Seconds = 5.0
     """How long to wait for another process that holds the history before saying so."""
-    commit_ms: Seconds = 10.0
+    commit_ms: Seconds = 50.0
     """How long a decision may wait in memory for its group commit; outcomes never wait."""
     watch_ms: Seconds = 500.0
     """How often to look for a new bundle and for events that other processes wrote."""

@@ -29,7 +29,8 @@ from onward.features.bounded import shed
 from onward.features.files import FileFact, since
 from onward.features.rates import NONE, REGRET, Rates
 from onward.features.script import NO_SCRIPT, SCRIPT_NAMES, ScriptFacts
-from onward.features.session import Session
+from onward.features.seen import of_bytes
+from onward.features.session import COMMON_SIZE, SEEN_SIZE, Session
 from onward.features.situation import Situation, situation_of
 from onward.features.words import WordWeights
 
@@ -325,6 +326,10 @@ class Fold:
             weights.load(saved)
         fold._sessions = dict(state.sessions)
         fold._places = dict(state.places)
+        for session in fold._sessions.values():
+            session.seen = of_bytes(session.seen, SEEN_SIZE)
+        for place in fold._places.values():
+            place.seen = of_bytes(place.seen, COMMON_SIZE)
         fold._decided = dict(state.decided)
         return fold
 

@@ -97,7 +97,7 @@ class Explainer:
 
     def _cases(self, decision: Decision) -> list[Case]:
         with self._ledger.lock:
-            near = self._ledger.state.cases(decision.call, 2 * MAX_CASES)
+            near = self._ledger.state.past.cases(decision.call, 2 * MAX_CASES)
         cases = []
         for step_id, likeness in near:
             step = self._step(step_id)

@@ -26,6 +26,7 @@ from onward.data.events import Decision, Event, Step
 from onward.data.store import History
 from onward.features.action import action_of
 from onward.serving.outbox import Outbox
+from onward.serving.past import Past
 from onward.serving.state import Scores, State
 
 __all__ = ["Ledger", "Stored"]
@@ -96,8 +97,9 @@ class Ledger:
         else:
             self._catch_up(self.state)
             last = self.state.seq
-        if self.state.partial:
-            self.stale = "The records of past steps are still being counted."
+        self._uncounted = "The records of past steps are still being counted."
+        if not self.state.partial:
+            self._uncounted = ""
         self._outbox = Outbox(history, committed=last, astray=self._go_astray)
         self._flusher = threading.Thread(target=self._flush, name="onward-flush", daemon=True)
         self._flusher.start()
@@ -123,7 +125,8 @@ class Ledger:
     def behind(self) -> str:
         """Why the state does not hold all that was recorded; empty = it does."""
         count = len(self._unlearned)
-        return self.stale or (f"{count} recorded events are still being learned." if count else "")
+        owed = f"{count} recorded events are still being learned." if count else ""
+        return self.stale or self._uncounted or owed
 
     # -- adding; `add` under the lock, `record` outside of it
 
@@ -275,6 +278,8 @@ class Ledger:
             self._go_astray("Another process wrote events.")
         if self.stale:
             return self._rebuild(saved)
+        if self._uncounted:
+            return self._count_past()
         if not behind:
             return False
         with self.lock:
@@ -313,7 +318,26 @@ class Ledger:
             self._unlearned.clear()  # all of it is in the log, and so in this state
             self.state = state
             self._outbox.committed = state.seq
-            self.stale = ""
+            self.stale = self._uncounted = ""
+        return True
+
+    def _count_past(self) -> bool:
+        """Count the records of all past steps, then let them take the place of the later ones'.
+
+        Only they are made anew: a second state beside the running one would leave holes in memory.
+        """
+        past, seq = Past(), 0
+        while self._outbox.committed - seq > CHUNK:
+            for seq, event in self._history.scan(after=seq, until=self._outbox.committed):
+                past.learn(event)
+        with self.lock:
+            self._put_decisions()
+            if self._unlearned or not self._outbox.settle(SETTLE_S) or self.stale:
+                return False
+            for _, event in self._history.scan(after=seq, until=self._outbox.committed):
+                past.learn(event)
+            self.state.past, self.state.partial = past, False
+            self._uncounted = ""
         return True
 
     def _catch_up(self, state: State) -> None:

@@ -193,7 +193,7 @@ class Service:
         except Exception as error:
             log.exception("a call cannot be scored")
             degraded = f"The model failed ({type(error).__name__}); rules alone answered."
-        record = Record("") if scores is None else state.record(call)
+        record = Record("") if scores is None else state.past.record(call)
         decision = self._answer(call, ruled, scores, record, degraded)
         try:
             self._ledger.add(decision, scores)

@@ -69,7 +69,7 @@ class Snapshots:
         state = State(bundle, fold=bundle.fold(), online=bundle.online(), seq=bundle.last_seq)
         if whole:
             for _, event in self._history.scan(until=bundle.last_seq):
-                state.learn_past(event)
+                state.past.learn(event)
         else:
             state.partial = bundle.last_seq > 0
         return state

@@ -44,6 +44,7 @@ BANDS: tuple[Band, ...] = (Band.EXECUTE, Band.MONITOR, Band.GUARD, Band.ASK, Ban
 GUARD = 0.50
 """Steps that are likelier to fail than to succeed are asked about."""
 
+
 class Ruled(Protocol):
     """What the rulebook says of a step."""
 

@@ -24,8 +24,7 @@ def action_of(call: Call) -> Action:
     >>> action_of(call).keys[1], action_of(call).script
     ('Bash:head', 'a.py')
     """
-    global _latest  # one pair, read and set whole: threads only lose the short cut
-    seen, action = _latest
+    seen, action = _latest[0]
     if seen is call:
         return action
     command = command_of(call)
@@ -33,10 +32,10 @@ def action_of(call: Call) -> Action:
         action = shell_action(call.tool, command, "timeout" in call.input)
     else:
         action = tool_action(call.tool, msgspec.json.encode(call.input))
-    _latest = call, action
+    _latest[0] = call, action
     return action
 
 
-_nothing = Call(session="", tool="")
-_latest: tuple[Call, Action] = _nothing, tool_action("", b"{}")
-"""The call that was asked about last: deciding and learning ask half a dozen times."""
+_latest: list[tuple[Call, Action]] = [(Call(session="", tool=""), tool_action("", b"{}"))]
+"""The call that was asked about last: deciding and learning ask half a dozen times. The pair is
+read and set whole, so that threads lose the short cut at most."""

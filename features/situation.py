@@ -62,25 +62,18 @@ def situation_of(
     files += 0 if script is None else 2 * _file_code(script) + 2
     if action.enters:
         files += session.cwd.endswith(action.enters)
-    mixed = _mixed(action, session, before, files, name_hash(project), exact or template, body)
+    mixed = (
+        *_mixed(action, session, before, files, name_hash(project)),
+        *_more(action, session, before, exact or template, body),
+    )
     key = f"~{action.keys[1]}|{before}|{files}"
     return Situation(key, tuple([(m ^ m >> 15) & _MASK for m in mixed]))
 
 
-def _mixed(
-    action: Action,
-    session: Session,
-    before: int,
-    files: int,
-    home: int,
-    run: Run | None,
-    body: ScriptFacts,
-) -> tuple[int, ...]:
-    """The program with what ran before and which files it meets, in all and in this project;
-    with how it failed, how far the session is, what its code and search hold."""
+def _mixed(action: Action, session: Session, before: int, files: int, home: int) -> tuple[int, ...]:
+    """The program with what ran before and which files it meets, in all and in this project."""
     lead, shape = action.lead, action.shape
     ran, met = _A * (before + 1), _B * (files + 1)
-    stage = 16 * session.steps.bit_length() + (session.last_kind if session.steps else 0)
     return (
         lead,
         lead + ran + met,
@@ -93,6 +86,16 @@ def _mixed(
         lead + home * _D,
         lead + _E * (4 * session.last_output + (session.recent & 3) + 1),
         action.aim,
+    )
+
+
+def _more(
+    action: Action, session: Session, before: int, run: Run | None, body: ScriptFacts
+) -> tuple[int, ...]:
+    """The program with how it failed, how far the session is, what its code and search hold."""
+    lead = action.lead
+    stage = 16 * session.steps.bit_length() + (session.last_kind if session.steps else 0)
+    return (
         lead + _F * (32 * before + _failure_code(run, session) + 1),
         lead + _G * (32 * min(session.source_edits, 3) + before + 1),
         lead + _H * (stage + 1),

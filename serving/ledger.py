@@ -326,16 +326,21 @@ class Ledger:
 
         Only they are made anew: a second state beside the running one would leave holes in memory.
         """
-        past, seq = Past(), 0
-        while self._outbox.committed - seq > CHUNK:
-            for seq, event in self._history.scan(after=seq, until=self._outbox.committed):
+        past, counted = Past(), 0
+
+        def count() -> int:
+            until = self._outbox.committed
+            for _, event in self._history.scan(after=counted, until=until):
                 past.learn(event)
+            return until
+
+        while self._outbox.committed - counted > CHUNK:
+            counted = count()
         with self.lock:
             self._put_decisions()
             if self._unlearned or not self._outbox.settle(SETTLE_S) or self.stale:
                 return False
-            for _, event in self._history.scan(after=seq, until=self._outbox.committed):
-                past.learn(event)
+            count()
             self.state.past, self.state.partial = past, False
             self._uncounted = ""
         return True

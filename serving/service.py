@@ -90,7 +90,9 @@ class Service:
         self._explainer = Explainer(history, ledger, runtime)
         self._ruled: dict[tuple[str, str, str, str], _Ruled] = {}
         self._floor = Rulebook.load(state=settings.home)
-        self._rules = Rulebook.load(settings.rules, state=settings.home)
+        self._rules = self._floor
+        if settings.rules:
+            self._rules = Rulebook.load(settings.rules, state=settings.home)
         self._policy = PolicySettings(
             error_rate=settings.error_rate,
             confidence=settings.confidence,
@@ -174,8 +176,11 @@ class Service:
         )
 
     def _judge(self, call: Call, parsed: Parsed | None) -> _Ruled:
-        undo = classify(call, parsed, floor=self._floor)
-        return _Ruled(self._rules.judge(call, parsed), undo)
+        ruling = self._floor.judge(call, parsed)
+        undo = classify(call, parsed, ruling=ruling)
+        if self._rules is not self._floor:
+            ruling = self._rules.judge(call, parsed)
+        return _Ruled(ruling, undo)
 
     def _take_lock(self, time_left: float | None) -> bool:
         lock = self._ledger.lock

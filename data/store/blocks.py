@@ -3,9 +3,9 @@
 One row for each event would spend most of its time in the database's trees. Instead, up
 to `BLOCK_EVENTS` events that are appended together become one *block*: an array in
 MessagePack, compressed with LZ4 where it is large. Blocks of earlier versions, and those that hold
-a number too large for MessagePack, are JSON; the first byte tells. The index of ids holds *runs*: the ids ``p-3``,
-``p-4``, ``p-5`` of one block are one entry. Ids without a running number get an entry
-each, so every id works and those of `onward.data.ids` are the fastest.
+a number too large for MessagePack, are JSON; the first byte tells. The index of ids holds
+*runs*: the ids ``p-3``, ``p-4``, ``p-5`` of one block are one entry. Ids without a running
+number get an entry each, so every id works and those of `onward.data.ids` are the fastest.
 """
 
 from __future__ import annotations

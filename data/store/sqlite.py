@@ -81,7 +81,7 @@ class SqlitePool:
             The file was removed, or another one was put in its place.
         """
         try:
-            found = os.stat(self._text)  # noqa: PTH116 -- at each commit, and a tenth of the time
+            found = os.stat(self._text)
         except FileNotFoundError:
             found = None
         if self._file is None or (found and (found.st_dev, found.st_ino) == self._file):

@@ -66,7 +66,8 @@ class _Trees:
             row, out, run = self._bound.one = self._bind(len(vector))
         row[0] = vector
         run()
-        return out.item(1)
+        p: float = out.item(1)
+        return p
 
     def _bind(
         self, width: int

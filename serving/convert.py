@@ -17,7 +17,7 @@ from onward.serving.pb import decision_pb2 as pb
 
 __all__ = ["call_in", "decision_out", "event_in", "recorded_out", "why_out"]
 
-_BANDS = {band: pb.Band.Value(f"BAND_{band.name}") for band in Band}
+_BANDS = {band: f"BAND_{band.name}" for band in Band}
 _OUTCOMES = {outcome: f"OUTCOME_{outcome.name}" for outcome in Outcome}
 _OUTCOME_NAMES = {pb.Outcome.Value(name): outcome.value for outcome, name in _OUTCOMES.items()}
 

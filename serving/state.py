@@ -14,6 +14,7 @@ import numpy as np
 
 from onward.data.errors import BundleError
 from onward.data.events import Call, Decision, Event, Outcome, Step
+from onward.decisions.policy import Record
 from onward.decisions.risk import Guardrail, Threshold
 from onward.features.examples import MAX_OPEN
 from onward.features.fold import NAMES, VERSION, Fold
@@ -171,6 +172,10 @@ class State:
             put(self._said, event.id, (scores.frozen, scores.counts, scores.success), MAX_OPEN)
         self.past.learn(event)
         self.fold.learn(event)
+
+    def record(self, call: Call) -> Record:
+        """How steps of the call's class fared since the last regret."""
+        return self.past.record(call)
 
     def _learn_online(self, step: Step) -> None:
         """The outcome, set against what was said before it: at the decision, if there was one."""

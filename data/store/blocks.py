@@ -67,6 +67,9 @@ class Run(msgspec.Struct, array_like=True, gc=False):
     high: int
 
 
+_NO_RUN = Run("", 0, 0, 0)
+
+
 class Block(NamedTuple):
     """Events that lie together."""
 
@@ -154,21 +157,23 @@ def id_runs(events: Sequence[Event]) -> list[Run]:
     """The ids of a block as runs; the events are checked on the way."""
     runs: list[Run] = []
     awaited: dict[tuple[type, str], Run] = {}  # runs that may go on, by the id that they wait for
-    run, kind, expected = None, type(None), ""  # the latest one, which mostly goes on
+    run, expected = _NO_RUN, ""  # the latest one, which mostly goes on
+    kind: type = type(None)
     for event in events:
         name = event.id
-        if run is not None and name == expected and type(event) is kind:
-            run.high += 1
-        else:
+        if name != expected or type(event) is not kind:
             if expected:
-                awaited[kind, expected] = run  # type: ignore[assignment] -- of the last turn
+                awaited[kind, expected] = run
             kind = type(event)
-            run = awaited.pop((kind, name), None)
-            if run is None:
+            found = awaited.pop((kind, name), None)
+            if found is None:
                 run = _new_run(event)
                 runs.append(run)
             else:
+                run = found
                 run.high += 1
+        else:
+            run.high += 1
         expected = f"{run.prefix}{run.high + 1}" if run.high < _LAST_NUMBER else ""
     _check_numbers(events)
     return runs
@@ -195,14 +200,13 @@ def _new_run(event: Event) -> Run:
 
 def _sum_of_numbers(event: Event) -> float:
     """Finite if all probabilities, readings and times but its own are."""
-    kind = type(event)
-    if kind is Step:
+    if isinstance(event, Step):
         own = event.duration or 0.0
         return own + sum(event.usage.values()) if event.usage else own
-    if kind is Decision:
+    if isinstance(event, Decision):
         grounds = sum([reason.value or 0.0 for reason in event.reasons])
         return event.call.at + event.p_success + event.p_approve + grounds
-    return sum(event.values.values()) if kind is Sample else 0.0
+    return sum(event.values.values()) if isinstance(event, Sample) else 0.0
 
 
 def unpack(raw_size: int, body: bytes) -> list[Event]:

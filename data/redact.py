@@ -176,28 +176,35 @@ def redact_event(event: E_) -> E_:
     return _redact_struct(event, f"event {event.id!r}")
 
 
-def redact_call(call: Call) -> Call:
+def redact_call(call: Call, body: bytes | None = None) -> Call:
     """The call without secrets, which is what a decision on it is stored with.
+
+    Parameters
+    ----------
+    call
+        The call.
+    body
+        Its JSON, where it is at hand.
 
     Raises
     ------
     TooLarge
         It is nested too deeply to be looked through.
     """
-    return _redact_struct(call, "the call")
+    return _redact_struct(call, "the call", body)
 
 
-def _redact_struct(struct: S_, what: str) -> S_:
+def _redact_struct(struct: S_, what: str, body: bytes | None = None) -> S_:
     try:
-        return _clean(struct) if _may_hold_secrets(struct) else struct
+        return _clean(struct) if _may_hold_secrets(struct, body) else struct
     except RecursionError as error:
         raise TooLarge(f"{what} is nested too deeply") from error
 
 
-def _may_hold_secrets(value: object) -> bool:
+def _may_hold_secrets(value: object, body: bytes | None) -> bool:
     """A quick look at all texts and names in it at once, as its JSON has them."""
     try:
-        return any(_hints(_encoder.encode(value).lower()))
+        return any(_hints((body or _encoder.encode(value)).lower()))
     except (TypeError, ValueError):  # JSON cannot hold it; then each text is looked at
         return True
 

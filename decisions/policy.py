@@ -15,7 +15,9 @@ learning relaxes), and a missing party leaves the strict answer standing.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isfinite
+from operator import itemgetter
 from typing import Literal, Protocol
 
 import msgspec
@@ -41,8 +43,6 @@ BANDS: tuple[Band, ...] = (Band.EXECUTE, Band.MONITOR, Band.GUARD, Band.ASK, Ban
 
 GUARD = 0.50
 """Steps that are likelier to fail than to succeed are asked about."""
-
-_STRICTNESS = {band: place for place, band in enumerate(BANDS)}
 
 
 class Ruled(Protocol):
@@ -149,11 +149,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     degraded: str = ""
 
 
-class _View(msgspec.Struct, frozen=True):
-    """What one party asks for at least, and why."""
+_View = tuple[int, Band, Reason]
+"""What one party asks for at least, and why; before it the band's rank, the strictest lowest."""
 
-    band: Band
-    reason: Reason
+_RANK = {band: -place for place, band in enumerate(BANDS)}
+_SHADOW = Reason("mode", "shadow mode: this is logged, and nothing acts on it")
+_by_rank = itemgetter(0)
 
 
 def decide(evidence: Evidence, settings: PolicySettings) -> Answer:
@@ -166,14 +167,17 @@ def decide(evidence: Evidence, settings: PolicySettings) -> Answer:
     >>> answer.band, answer.shadow
     (<Band.ASK: 'ask'>, True)
     """
-    views = [*_ruled(evidence.ruling), _undone(evidence), *_learned(evidence, settings)]
-    views.sort(key=lambda view: -_STRICTNESS[view.band])  # stable: parties keep their order
-    notes = [Reason("degraded", evidence.degraded)] if evidence.degraded else []
+    floor = _undone(evidence.reversibility, evidence.why_reversible)
+    views = [*_ruled(evidence.ruling), floor, *_learned(evidence, settings)]
+    views.sort(key=_by_rank)  # stable: parties keep their order
+    reasons = [reason for _, _, reason in views]
+    if evidence.degraded:
+        reasons.append(Reason("degraded", evidence.degraded))
     if settings.shadow:
-        notes.append(Reason("mode", "shadow mode: this is logged, and nothing acts on it"))
+        reasons.append(_SHADOW)
     return Answer(
-        band=views[0].band,
-        reasons=(*(view.reason for view in views), *notes),
+        band=views[0][1],
+        reasons=tuple(reasons),
         shadow=settings.shadow,
         degraded=evidence.degraded,
     )
@@ -203,7 +207,8 @@ def _ruled(ruling: Ruled | None) -> list[_View]:
     if ruling is None or ruling.effect is None:
         return []
     bands = {"deny": Band.DENY, "ask": Band.ASK, "allow": Band.EXECUTE}
-    return [_View(bands[ruling.effect], Reason("rule", ruling.text, ruling.rule_id))]
+    band = bands[ruling.effect]
+    return [(_RANK[band], band, Reason("rule", ruling.text, ruling.rule_id))]
 
 
 _FLOORS = {
@@ -214,11 +219,11 @@ _FLOORS = {
 }
 
 
-def _undone(evidence: Evidence) -> _View:
+@lru_cache(maxsize=1024)
+def _undone(level: str, why: str) -> _View:
     """What the step's reversibility asks for."""
-    band, text = _FLOORS.get(evidence.reversibility, _FLOORS["irreversible"])
-    why = evidence.why_reversible or text
-    return _View(band, Reason("reversibility", why, evidence.reversibility))
+    band, text = _FLOORS.get(level, _FLOORS["irreversible"])
+    return _RANK[band], band, Reason("reversibility", why or text, level)
 
 
 def _learned(evidence: Evidence, settings: PolicySettings) -> list[_View]:
@@ -233,7 +238,7 @@ def _learned(evidence: Evidence, settings: PolicySettings) -> list[_View]:
     if not evidence.p_approve >= settings.approve:  # NaN asks, too
         text = f"the user would approve it with probability {evidence.p_approve:.2f} only"
         reason = Reason("model", text, evidence.model, evidence.p_approve)
-        views.append(_View(Band.ASK, reason))
+        views.append((_RANK[Band.ASK], Band.ASK, reason))
     return views
 
 
@@ -242,18 +247,23 @@ def _by_success(evidence: Evidence, settings: PolicySettings, threshold: float) 
     p = evidence.p_success
     if not isfinite(threshold):
         text = f"too few outcomes to promise an error rate of {settings.error_rate:.0%}"
-        return _View(Band.ASK, Reason("risk", text, evidence.model))
-    band = _band(p, execute=threshold, settings=settings)
+        return _RANK[Band.ASK], Band.ASK, Reason("risk", text, evidence.model)
     begin = execute_from(threshold, guard=settings.guard)
-    text = f"succeeds with probability {p:.2f}; the execute band begins at {begin:.2f}"
-    return _View(band, Reason("model", text, evidence.model, p))
+    band = _band(p, begin, settings)
+    text = f"succeeds with probability {p:.2f}{_beginning(begin)}"
+    return _RANK[band], band, Reason("model", text, evidence.model, p)
 
 
-def _band(p: float, *, execute: float, settings: PolicySettings) -> Band:
-    """Where a probability lies; one that is no number asks."""
+@lru_cache(maxsize=64)
+def _beginning(begin: float) -> str:
+    return f"; the execute band begins at {begin:.2f}"
+
+
+def _band(p: float, begin: float, settings: PolicySettings) -> Band:
+    """Where a probability lies, the execute band from ``begin`` on; one that is no number asks."""
     if not p >= settings.guard:
         return Band.ASK
-    if p >= execute_from(execute, guard=settings.guard):
+    if p >= begin:
         return Band.EXECUTE
     return Band.MONITOR if p >= settings.monitor else Band.GUARD
 
@@ -261,19 +271,21 @@ def _band(p: float, *, execute: float, settings: PolicySettings) -> Band:
 def _by_record(evidence: Evidence, settings: PolicySettings) -> _View:
     """The band that the class has earned: its lower bound must pass the band's threshold."""
     record, execute = evidence.record, evidence.threshold
-    lower = record.lower(settings.confidence)
+    lower, text = _fared(record.successes, record.failures, settings.confidence)
     if execute is None:  # counts answer alone: each class keeps the stated rate by itself
         execute = 1.0 - settings.error_rate
-    band = _band(lower, execute=execute, settings=settings)
-    return _View(band, Reason("counts", _fared(record, lower, settings), record.name, lower))
+    band = _band(lower, execute_from(execute, guard=settings.guard), settings)
+    return _RANK[band], band, Reason("counts", text, record.name, lower)
 
 
-def _fared(record: Record, lower: float, settings: PolicySettings) -> str:
-    """A record as a sentence."""
-    seen = record.successes + record.failures
+@lru_cache(maxsize=4096)
+def _fared(successes: int, failures: int, confidence: float) -> tuple[float, str]:
+    """A record's lower bound, and the record as a sentence."""
+    seen = successes + failures
+    lower = success_lower(successes, seen, confidence)
     if not seen:
-        return "nothing like it was seen yet, or nothing since the last regret"
-    return (
-        f"{record.successes} of {seen} steps like it succeeded since the last regret: "
-        f"at least {lower:.0%} with {settings.confidence:.0%} confidence"
+        return lower, "nothing like it was seen yet, or nothing since the last regret"
+    return lower, (
+        f"{successes} of {seen} steps like it succeeded since the last regret: "
+        f"at least {lower:.0%} with {confidence:.0%} confidence"
     )

@@ -15,7 +15,7 @@ import msgspec
 
 from onward.data.events import SHELL_TOOLS
 from onward.decisions.effects import Effect, Effects
-from onward.decisions.rulebook import Rulebook, places_of
+from onward.decisions.rulebook import Rulebook, Ruling, places_of
 
 if TYPE_CHECKING:
     from onward.data.events import Call
@@ -58,7 +58,13 @@ _LEVELS = {
 _NOTHING = Reversibility(Level.READ_ONLY, "It runs nothing.")
 
 
-def classify(call: Call, parsed: Parsed | None, *, floor: Rulebook | None = None) -> Reversibility:
+def classify(
+    call: Call,
+    parsed: Parsed | None,
+    *,
+    floor: Rulebook | None = None,
+    ruling: Ruling | None = None,
+) -> Reversibility:
     """Say whether a call can be undone, and why.
 
     Parameters
@@ -70,6 +76,8 @@ def classify(call: Call, parsed: Parsed | None, *, floor: Rulebook | None = None
     floor
         The bundled rules, where onward's state lies elsewhere than in ``.onward``
         (`Rulebook.load` with ``state``); never a user's rules.
+    ruling
+        What the floor says of the call, where that is at hand.
 
     Examples
     --------
@@ -79,7 +87,8 @@ def classify(call: Call, parsed: Parsed | None, *, floor: Rulebook | None = None
     >>> classify(call, parse("git push")).level
     <Level.IRREVERSIBLE: 'irreversible'>
     """
-    ruling = (floor or Rulebook.bundled()).judge(call, parsed)
+    if ruling is None:
+        ruling = (floor or Rulebook.bundled()).judge(call, parsed)
     if ruling.effect in ("deny", "ask"):
         return Reversibility(Level.IRREVERSIBLE, ruling.text, ruling.rule_id)
     if parsed is None:

@@ -27,7 +27,7 @@ from onward.models.confidence import Confidence
 from onward.models.online import Online
 from onward.models.traits import traits_of
 from onward.training.calibration import choose, forward_folds, group_folds
-from onward.training.candidate import counts_of
+from onward.training.candidate import as_served, counts_of
 
 __all__ = [
     "RATES",
@@ -261,16 +261,7 @@ def dealt(groups: NDArray[np.str_], parts: int) -> NDArray[np.int64]:
 
 def served(frozen: Floats, table: Examples, steps: Sequence[Step], online: Online) -> Floats:
     """(n,) P(success) as served: predicted, then learned, step by step."""
-    counts = counts_of(table.X)
-    said = np.empty(len(steps))
-    for row, step in enumerate(steps):
-        traits = traits_of(step)
-        model, count = float(frozen[row]), float(counts[row])
-        said[row] = online.predict(step.agent, model=model, counts=count, traits=traits)
-        if table.ran[row]:
-            success = step.outcome is Outcome.OK
-            online.learn(step.agent, model=model, counts=count, traits=traits, success=success)
-    return said
+    return as_served(frozen, table, [traits_of(step) for step in steps], online=online)
 
 
 def _recalibrated(p: Floats, table: Examples) -> Floats:

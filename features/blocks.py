@@ -14,8 +14,8 @@ from onward.data.events import Call
 from onward.features.action_types import Action
 from onward.features.files import NEVER, FileFact, Files, since
 from onward.features.rates import Rates
+from onward.features.seen import bits, is_marked
 from onward.features.session import (
-    COMMON_MASK,
     COMMON_SIZE,
     FOUND,
     NO_MODULE,
@@ -57,7 +57,7 @@ class Place(msgspec.Struct, gc=False):
     rates: Rates = msgspec.field(default_factory=lambda: Rates(capacity=MAX_PLACE_CLASSES))
     """How its classes of steps fared."""
     files: Files = msgspec.field(default_factory=Files)
-    seen: bytearray = msgspec.field(default_factory=lambda: bytearray(COMMON_SIZE))
+    seen: bytearray = msgspec.field(default_factory=lambda: bits(COMMON_SIZE))
     """Words and lines that its outputs held, as in `Session.seen`."""
 
 
@@ -146,7 +146,11 @@ def files(action: Action, session: Session, place: Place) -> tuple[float, ...]:
     find = session.files.find
     needs, enters = action.needs or action.makes, action.enters
     facts = [find(path) for path in needs]
-    target = next((fact for fact in facts if fact is not None), None)
+    target = None
+    for fact in facts:
+        if fact is not None:
+            target = fact
+            break
     needed = _needed(needs, facts, session, place) if needs else _NO_NEEDS
     makes = action.makes
     return (
@@ -297,7 +301,7 @@ def _share(hashes: tuple[int, ...], session: Session, mixed: int) -> float:
 
 def _known(hashes: tuple[int, ...], place: Place, mixed: int) -> float:
     seen = place.seen
-    return sum([seen[(hashed ^ mixed) & COMMON_MASK] for hashed in hashes]) / len(hashes)
+    return sum([is_marked(seen, hashed ^ mixed) for hashed in hashes]) / len(hashes)
 
 
 LUCK_NAMES = (

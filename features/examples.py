@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.events import Decision, Event, Outcome, Step
+from onward.features.bounded import shed
 from onward.features.fold import NAMES, Fold
 
 __all__ = ["OUTCOMES", "Decided", "Examples", "Rows", "examples", "joined", "rehearsed", "walk"]
@@ -94,8 +95,7 @@ def walk(
     for seq, event in events:
         if isinstance(event, Decision):
             decided[event.id] = fold.vector(event.call)
-            if len(decided) > MAX_OPEN:
-                del decided[next(iter(decided))]
+            shed(decided, MAX_OPEN)
         elif isinstance(event, Step):
             vector = decided.pop(event.decision, None) if event.decision else None
             yield seq, event, fold.vector(event) if vector is None else vector

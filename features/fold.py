@@ -25,10 +25,12 @@ from onward.features import blocks
 from onward.features.action import Action, action_of
 from onward.features.action_types import KIND, STATIC_NAMES, WORD_SLOTS
 from onward.features.blocks import Place
+from onward.features.bounded import shed
 from onward.features.files import FileFact, since
-from onward.features.rates import NONE, REGRET, Rates, chain, leaning
+from onward.features.rates import NONE, REGRET, Rates
 from onward.features.script import NO_SCRIPT, SCRIPT_NAMES, ScriptFacts
-from onward.features.session import Session
+from onward.features.seen import of_bytes
+from onward.features.session import COMMON_SIZE, SEEN_SIZE, Session
 from onward.features.situation import Situation, situation_of
 from onward.features.words import WordWeights
 
@@ -216,8 +218,7 @@ class Fold:
 
     def _learn_decision(self, decision: Decision) -> None:
         self._decided[decision.id] = action_of(decision.call).keys
-        if len(self._decided) > MAX_DECIDED:
-            del self._decided[next(iter(self._decided))]
+        shed(self._decided, MAX_DECIDED)
 
     def _learn_verdict(self, verdict: Verdict) -> None:
         keys = self._decided.pop(verdict.decision, None)
@@ -253,24 +254,26 @@ class Fold:
         self, call: Call, action: Action, situation: Situation, place: Place
     ) -> tuple[tuple[float, ...], list[float]]:
         """Rates and counts of the call's classes in all history, and rates in its project."""
-        get = self.rates.table.get
-        keys = action.keys
-        counts = [get(key, NONE) for key in ("", *keys)]
-        overall, *means = chain(counts, prior=_PRIOR)
-        local = place.rates.table.get
-        near = [local(key, NONE) for key in keys[:4]]
+        rates, here = self.rates, place.rates
+        leaning, keys = rates.leaning, action.keys
+        overall, tool, program, sub, template, exact = rates.chain(("", *keys), _PRIOR)
         home = self._places.get(_place_key(call.agent, ""), _NOWHERE)
-        rates = (
-            *means,
-            min([leaning(get(p, NONE), overall) for p in action.programs], default=1.0),
-            leaning(home.rates.counts(keys[1]), means[1]),
-            leaning(get(situation.key, NONE), means[1]),
-            leaning(get(action.target, NONE), means[3]),
-            sum(counts[4]),
-            sum(counts[5]),
-            sum(near[3]),
+        numbers = (
+            tool,
+            program,
+            sub,
+            template,
+            exact,
+            min([leaning(p, overall) for p in action.programs], default=1.0),
+            home.rates.leaning(keys[1], program),
+            leaning(situation.key, program),
+            leaning(action.target, template),
+            sum(rates.table.get(keys[3], NONE)),
+            sum(rates.table.get(keys[4], NONE)),
+            sum(here.table.get(keys[3], NONE)),
         )
-        return rates, [leaning(count, mean) for count, mean in zip(near, means, strict=False)]
+        near = map(here.leaning, keys[:4], (tool, program, sub, template))
+        return numbers, list(near)
 
     def _scores(
         self, action: Action, situation: Situation, body: ScriptFacts
@@ -284,11 +287,9 @@ class Fold:
         )
 
     def _approval(self, action: Action, session: Session) -> tuple[float, ...]:
-        get = self.approvals.table.get
         tool, program, _, template, exact = action.keys
-        counts = [get(key, NONE) for key in ("", tool, program, template, exact)]
         return (
-            *chain(counts, prior=_PRIOR_APPROVE),
+            *self.approvals.chain(("", tool, program, template, exact), _PRIOR_APPROVE),
             since(session.steps, session.last_rejected),
             session.rejected,
             session.prompts,
@@ -325,6 +326,10 @@ class Fold:
             weights.load(saved)
         fold._sessions = dict(state.sessions)
         fold._places = dict(state.places)
+        for session in fold._sessions.values():
+            session.seen = of_bytes(session.seen, SEEN_SIZE)
+        for place in fold._places.values():
+            place.seen = of_bytes(place.seen, COMMON_SIZE)
         fold._decided = dict(state.decided)
         return fold
 

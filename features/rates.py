@@ -47,6 +47,20 @@ class Rates(msgspec.Struct):
         """Decayed counts of good and bad outcomes of a class; zeros for one never met."""
         return self.table.get(key, NONE)
 
+    def leaning(self, key: str, wide: float) -> float:
+        """The rate of a class that leans on a wider one's; see `leaning`."""
+        ok, bad = self.table.get(key, NONE)
+        return (ok + LEAN * wide) / (ok + bad + LEAN)
+
+    def chain(self, keys: Iterable[str], prior: float) -> list[float]:
+        """Rates of classes from wide to narrow, each leaning on the one before; see `chain`."""
+        get, means = self.table.get, list[float]()
+        for key in keys:
+            ok, bad = get(key, NONE)
+            prior = (ok + LEAN * prior) / (ok + bad + LEAN)
+            means.append(prior)
+        return means
+
     def learn(self, key: str, good: bool, weight: float = 1.0) -> None:
         """One more outcome of a class, which counts as ``weight`` outcomes."""
         table, keep = self.table, self.keep

@@ -5,13 +5,12 @@ Everything in here is bounded: files and runs by count, words by a table of fixe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from onward.features.action_types import KIND, Action
 from onward.features.files import NEVER, FileFact, Files
 from onward.features.script import NO_SCRIPT
+from onward.features.seen import bits, is_marked, mark
 from onward.features.text import (
     OutputKind,
     ends_of,
@@ -22,12 +21,12 @@ from onward.features.text import (
 )
 
 __all__ = [
-    "COMMON_MASK",
     "COMMON_SIZE",
     "FOUND",
     "NOT_FOUND",
     "NO_MODULE",
     "SAID",
+    "SEEN_SIZE",
     "Run",
     "Session",
 ]
@@ -35,10 +34,8 @@ __all__ = [
 SEEN_SIZE = 1 << 16
 """Places in the table of words that were seen; a power of two. Of 10,000 words that were not
 seen, about 1,400 are taken for seen in a long session; a larger table errs less."""
-_MASK = SEEN_SIZE - 1
 COMMON_SIZE = 1 << 18
 """The same for the words of a whole project."""
-COMMON_MASK = COMMON_SIZE - 1
 MAX_FILES = 400
 MAX_RUNS = 600
 MAX_NAMED = 400
@@ -106,11 +103,11 @@ class Session(msgspec.Struct, gc=False):
     """Hashes of the words in the last failure's output."""
     files: Files = msgspec.field(default_factory=Files)
     runs: dict[str, Run] = msgspec.field(default_factory=dict)
-    seen: bytearray = msgspec.field(default_factory=lambda: bytearray(SEEN_SIZE))
+    seen: bytearray = msgspec.field(default_factory=lambda: bits(SEEN_SIZE))
 
     def saw(self, hashed: int) -> int:
         """1 where a word was in an output or in a text that was written, else 0."""
-        return self.seen[hashed & _MASK]
+        return is_marked(self.seen, hashed)
 
     def saw_path(self, path: str) -> bool:
         """Whether a path, or its last part, was in an output."""
@@ -220,34 +217,26 @@ class Session(msgspec.Struct, gc=False):
     def _learn_words(
         self, action: Action, text: str, good: bool, kind: int, common: bytearray
     ) -> None:
-        hashes = word_hashes(text)
-        self._mark(hashes, 0)
-        for hashed in hashes:
-            common[hashed & COMMON_MASK] = 1
-        self._mark(action.said, SAID)
-        self._mark(action.looks, FOUND if good else NOT_FOUND)
+        hashes, seen = word_hashes(text), self.seen
+        mark(seen, hashes)
+        mark(common, hashes)
+        mark(seen, action.said, SAID)
+        mark(seen, action.looks, FOUND if good else NOT_FOUND)
         if good and len(action.needs) == 1:
             own = name_hash(action.needs[0])
-            self._mark(hashes, own)
             lines = line_hashes(text)
-            self._mark(lines, own)
-            for hashed in lines:
-                common[(hashed ^ own) & COMMON_MASK] = 1
+            mark(seen, hashes, own)
+            mark(seen, lines, own)
+            mark(common, lines, own)
         for path in action.makes or action.edits:
             own = name_hash(path)
-            self._mark(action.new_lines, own)
-            for hashed in action.new_lines:
-                common[(hashed ^ own) & COMMON_MASK] = 1
+            mark(seen, action.new_lines, own)
+            mark(common, action.new_lines, own)
         if not good:
             if kind == OutputKind.NO_MODULE:
-                self._mark(hashes, NO_MODULE)
+                mark(seen, hashes, NO_MODULE)
             self.named = dict.fromkeys(sorted(hashes)[:MAX_NAMED])
             self.edited_named = False
-
-    def _mark(self, hashes: Iterable[int], mixed: int) -> None:
-        seen = self.seen
-        for hashed in hashes:
-            seen[(hashed ^ mixed) & _MASK] = 1
 
     def _learn_luck(self, action: Action, good: bool, kind: int) -> None:
         self.recent = (self.recent << 1 | (not good)) & 0xFF

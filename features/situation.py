@@ -8,7 +8,8 @@ and repositories that were never seen.
 from __future__ import annotations
 
 from math import isnan
-from typing import NamedTuple
+
+import msgspec
 
 from onward.features.action_types import WORD_SLOTS, Action
 from onward.features.files import FileFact
@@ -26,7 +27,7 @@ _A, _B, _C, _D, _E, _F, _G, _H, _I, _J = (
 )
 
 
-class Situation(NamedTuple):
+class Situation(msgspec.Struct, frozen=True, gc=False):
     """A call in its session."""
 
     key: str
@@ -55,10 +56,12 @@ def situation_of(
     """
     runs = session.runs
     exact, template = runs.get(action.keys[4]), runs.get(action.keys[3])
-    before = 5 * _run_code(exact, session) + _run_code(template, session)
-    target = session.files.find(action.needs[0]) if action.needs else None
-    files = 14 * _file_code(target) + (0 if script is None else 2 * _file_code(script) + 2)
-    files += bool(action.enters) and session.cwd.endswith(action.enters)
+    before = 5 * _run_code(exact, session) if exact is not None else 0
+    before += _run_code(template, session) if template is not None else 0
+    files = 14 * _file_code(session.files.find(action.needs[0])) if action.needs else 0
+    files += 0 if script is None else 2 * _file_code(script) + 2
+    if action.enters:
+        files += session.cwd.endswith(action.enters)
     mixed = (
         *_mixed(action, session, before, files, name_hash(project)),
         *_more(action, session, before, exact or template, body),
@@ -70,13 +73,14 @@ def situation_of(
 def _mixed(action: Action, session: Session, before: int, files: int, home: int) -> tuple[int, ...]:
     """The program with what ran before and which files it meets, in all and in this project."""
     lead, shape = action.lead, action.shape
+    ran, met = _A * (before + 1), _B * (files + 1)
     return (
         lead,
-        lead + _A * (before + 1) + _B * (files + 1),
-        lead + _A * (before + 1),
-        lead + _B * (files + 1),
-        _A * (before + 1),
-        _B * (files + 1),
+        lead + ran + met,
+        lead + ran,
+        lead + met,
+        ran,
+        met,
         shape,
         shape + home * _C,
         lead + home * _D,
@@ -96,14 +100,12 @@ def _more(
         lead + _G * (32 * min(session.source_edits, 3) + before + 1),
         lead + _H * (stage + 1),
         lead + _I * (_code_bits(body) + 2),
-        action.kind + _J * (_looks_code(action, session) + 2),
+        action.kind + _J * (_looks_code(action, session) + 2 if action.looks else 1),
     )
 
 
-def _run_code(run: Run | None, session: Session) -> int:
-    """Never ran (0), failed last (1; 2: files changed since), went well (3; 4: changed since)."""
-    if run is None:
-        return 0
+def _run_code(run: Run, session: Session) -> int:
+    """Failed last (1; 2: files changed since), went well (3; 4: changed since); else 0."""
     return 1 + 2 * run.last_ok + (session.edits > run.edits)
 
 
@@ -134,10 +136,8 @@ def _code_bits(body: ScriptFacts) -> int:
 
 
 def _looks_code(action: Action, session: Session) -> int:
-    """Whether the words that are looked for were seen, said, found or missed; -1 = no search."""
+    """Whether the words that are looked for were seen, said, found or missed."""
     looks = action.looks
-    if not looks:
-        return -1
     saw, last = session.saw, looks[-1]
     seen = all(map(saw, looks))
     return seen + 2 * saw(last ^ SAID) + 4 * saw(last ^ FOUND) + 8 * saw(last ^ NOT_FOUND)

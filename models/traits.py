@@ -7,7 +7,6 @@ Nothing of the words themselves is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from zlib import crc32
@@ -36,27 +35,32 @@ def traits_of(call: Call) -> tuple[int, ...]:
     4
     """
     tool, program, _, template, _ = action_of(call).keys
-    own = (f"session {call.session}", f"here {call.session} {program}", f"shape {template}")
-    return tuple(dict.fromkeys((*map(_hash, own), *_name_hashes(tool, _words(call)))))
+    return tuple(
+        dict.fromkeys(
+            (
+                _hash(f"session {call.session}"),
+                _hash(f"here {call.session} {program}"),
+                _hash(f"shape {template}"),
+                *_name_hashes(tool, _words(call.input)),
+            )
+        )
+    )
 
 
 def _hash(key: str) -> int:
     return crc32(key.encode("utf-8", "replace"))
 
 
-def _words(call: Call) -> str:
+def _words(given: dict[str, object]) -> str:
     """The beginning of a call's words: the names and values of its arguments.
 
-    A shell's description of its command is among them: what it is for tells how it may end.
+    A shell's description of its command is among them: what it is for tells how it may end. No
+    value is taken at more than the length that counts.
     """
-    return " ".join(_flat(call.input))[:_HEAD]
-
-
-def _flat(given: dict[str, object]) -> Iterator[str]:
-    """Names and values of arguments; no value is taken at more than the length that counts."""
+    words: list[str] = []
     for name, value in given.items():
-        yield name
-        yield value[:_HEAD] if isinstance(value, str) else str(value)[:_HEAD]
+        words += name, value[:_HEAD] if isinstance(value, str) else str(value)[:_HEAD]
+    return " ".join(words)[:_HEAD]
 
 
 @lru_cache(maxsize=1024)

@@ -56,7 +56,8 @@ class _Trees:
             row, out, run = self._bound.one = self._bind(len(vector))
         row[0] = vector
         run()
-        return float(out[0, 1])
+        p: float = out.item(1)
+        return p
 
     def _bind(
         self, width: int

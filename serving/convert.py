@@ -42,8 +42,32 @@ def call_in(message: pb.DecideRequest) -> Call:
     InputError
         A field is out of bounds, or the input is no JSON object.
     """
-    given: wire.CallBody = _convert(_call_fields(message), wire.CallBody)
+    call = Call(
+        session=message.session,
+        tool=message.tool,
+        input=_input(message),
+        at=message.at,
+        agent=message.agent,
+        project=message.project,
+        cwd=message.cwd,
+    )
+    if _is_bounded(call):
+        return call
+    given: wire.CallBody = _convert(msgspec.structs.asdict(call), wire.CallBody)
     return given.call()
+
+
+def _is_bounded(call: Call) -> bool:
+    """Whether a call is well within all bounds of `wire.CallBody`; what is not is looked at."""
+    return (
+        0 < len(call.session) <= 256
+        and "\0" not in call.session
+        and len(call.tool) <= 512
+        and 0.0 <= call.at <= 1e11
+        and len(call.agent) <= 512
+        and len(call.project) <= 512
+        and len(call.cwd) <= 512
+    )
 
 
 def event_in(message: pb.Event) -> wire.Recordable:
@@ -57,7 +81,7 @@ def event_in(message: pb.Event) -> wire.Recordable:
 
 def decision_out(decision: Decision) -> pb.Decision:
     """A decision as a message; its call stays out, since the caller has it."""
-    return pb.Decision(
+    message = pb.Decision(
         id=decision.id,
         at=decision.at,
         band=_BANDS[decision.band],
@@ -65,13 +89,13 @@ def decision_out(decision: Decision) -> pb.Decision:
         p_success=decision.p_success,
         p_approve=decision.p_approve,
         reversible=decision.reversible,
-        reasons=[
-            pb.Reason(source=reason.source, text=reason.text, ref=reason.ref, value=reason.value)
-            for reason in decision.reasons
-        ],
         model=decision.model,
         degraded=decision.degraded,
     )
+    add = message.reasons.add
+    for reason in decision.reasons:
+        add(source=reason.source, text=reason.text, ref=reason.ref, value=reason.value)
+    return message
 
 
 def fields_in(message: Message) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onward.data.errors import NotFound, OnwardError
 from onward.data.events import Decision, Step
 from onward.data.store import History
+from onward.features.bounded import shed
 from onward.features.fold import NAMES
 from onward.models.bundle import CONFIDENCE
 from onward.serving.ledger import Ledger
@@ -61,8 +62,7 @@ class Explainer:
     def remember(self, decision_id: str, vector: Vector) -> None:
         """Keep the features of a decision at hand for a while."""
         self._vectors[decision_id] = vector
-        if len(self._vectors) > MAX_VECTORS:
-            del self._vectors[next(iter(self._vectors))]
+        shed(self._vectors, MAX_VECTORS)
 
     def why(self, decision_id: str) -> Why:
         """Explain a decision.
@@ -97,7 +97,7 @@ class Explainer:
 
     def _cases(self, decision: Decision) -> list[Case]:
         with self._ledger.lock:
-            near = self._ledger.state.cases(decision.call, 2 * MAX_CASES)
+            near = self._ledger.state.past.cases(decision.call, 2 * MAX_CASES)
         cases = []
         for step_id, likeness in near:
             step = self._step(step_id)

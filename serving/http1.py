@@ -24,6 +24,7 @@ from concurrent.futures import Future
 from http import HTTPStatus
 
 import httptools
+import msgspec
 
 from onward.data.errors import Unavailable
 
@@ -35,7 +36,7 @@ MAX_DEAF = 256 * 2**20
 """Bytes of a refused body that are thrown away before the connection is cut."""
 
 
-class Request:
+class Request(msgspec.Struct):
     """One request, read whole.
 
     Attributes
@@ -48,16 +49,13 @@ class Request:
         Empty where there was none.
     """
 
-    __slots__ = ("body", "headers", "method", "target")
-
-    def __init__(self) -> None:
-        self.method = b""
-        self.target = b""
-        self.headers: dict[bytes, bytes] = {}
-        self.body = b""
+    method: bytes = b""
+    target: bytes = b""
+    headers: dict[bytes, bytes] = {}
+    body: bytes = b""
 
 
-class Answer:
+class Answer(msgspec.Struct):
     r"""One answer.
 
     Parameters
@@ -72,15 +70,10 @@ class Answer:
         Further header lines, each ending in ``\r\n``.
     """
 
-    __slots__ = ("body", "headers", "kind", "status")
-
-    def __init__(
-        self, status: int, body: bytes, kind: bytes = b"application/json", headers: bytes = b""
-    ) -> None:
-        self.status = status
-        self.body = body
-        self.kind = kind
-        self.headers = headers
+    status: int
+    body: bytes
+    kind: bytes = b"application/json"
+    headers: bytes = b""
 
     def render(self, *, close: bool = False, head_only: bool = False) -> bytes:
         """The bytes that go over the wire."""

@@ -151,10 +151,12 @@ class Server:
 def tune_process() -> None:
     """Set what is right for a process that serves; call it before a `Server` is made.
 
-    Young garbage is collected less often: decisions leave no cycles. And glibc keeps one heap
-    instead of one for each thread, which spares a third of what the process holds.
+    Young garbage is collected less often: decisions leave no cycles. A thread that writes gives
+    way to one that answers after a millisecond, not after five. And glibc keeps one heap instead
+    of one for each thread, which spares a third of what the process holds.
     """
     gc.set_threshold(20_000, 50, 100)
+    sys.setswitchinterval(0.001)
     with contextlib.suppress(OSError, AttributeError):  # another C library has no such option
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 1)
 

@@ -91,7 +91,9 @@ class Service:
         self._explainer = Explainer(history, ledger, runtime)
         self._ruled: dict[tuple[str, str, str, str], _Ruled] = {}
         self._floor = Rulebook.load(state=settings.home)
-        self._rules = Rulebook.load(settings.rules, state=settings.home)
+        self._rules = self._floor
+        if settings.rules:
+            self._rules = Rulebook.load(settings.rules, state=settings.home)
         self._policy = PolicySettings(
             error_rate=settings.error_rate,
             confidence=settings.confidence,
@@ -138,8 +140,9 @@ class Service:
 
     def _clean(self, call: Call) -> Call:
         """The call as it is stored: training will see this one, so this one is folded."""
-        clean = redact_call(call)
-        size, limit = len(wire.encode(clean)), self._settings.max_call_bytes
+        body, limit = wire.encode(call), self._settings.max_call_bytes
+        clean = redact_call(call, body)
+        size = len(body if clean is call else wire.encode(clean))
         if size > limit:
             raise TooLarge(f"The call has {size} bytes; at most {limit} are taken.", limit=limit)
         action_of(clean)  # parses and remembers, before the lock is taken
@@ -174,8 +177,11 @@ class Service:
         )
 
     def _judge(self, call: Call, parsed: Parsed | None) -> _Ruled:
-        undo = classify(call, parsed, floor=self._floor)
-        return _Ruled(self._rules.judge(call, parsed), undo)
+        ruling = self._floor.judge(call, parsed)
+        undo = classify(call, parsed, ruling=ruling)
+        if self._rules is not self._floor:
+            ruling = self._rules.judge(call, parsed)
+        return _Ruled(ruling, undo)
 
     def _take_lock(self, time_left: float | None) -> bool:
         lock = self._ledger.lock
@@ -193,7 +199,7 @@ class Service:
         except Exception as error:
             log.exception("a call cannot be scored")
             degraded = f"The model failed ({type(error).__name__}); rules alone answered."
-        record = Record("") if scores is None else state.record(call)
+        record = Record("") if scores is None else state.past.record(call)
         decision = self._answer(call, ruled, scores, record, degraded)
         try:
             self._ledger.add(decision, scores)

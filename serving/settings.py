@@ -7,19 +7,16 @@ people set none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-import msgspec
 from msgspec import Meta
 
 from onward.data.errors import SettingsError
+from onward.data.settings import HomeSettings
 
-__all__ = ["LOOPBACK", "PREFIX", "Settings"]
+__all__ = ["LOOPBACK", "Settings"]
 
-PREFIX = "ONWARD_"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """Addresses that only this machine can reach; any other needs a token."""
 
@@ -29,7 +26,7 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(HomeSettings, frozen=True, kw_only=True):
     """What the server may be told.
 
     Examples
@@ -38,10 +35,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     9000
     """
 
-    home: str = ".onward"
-    """The state directory: history, bundles, snapshots."""
-    history: str = ""
-    """A path, ``sqlite:///...`` or ``postgresql://...``; empty: ``history.db`` in ``home``."""
     host: str = "127.0.0.1"
     """The address that both doors listen on; anything but loopback needs ``token``."""
     http_port: Port = 8787
@@ -74,7 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a stopping server waits for requests that run."""
     busy_s: Seconds = 5.0
     """How long to wait for another process that holds the history before saying so."""
-    commit_ms: Seconds = 10.0
+    commit_ms: Seconds = 50.0
     """How long a decision may wait in memory for its group commit; outcomes never wait."""
     watch_ms: Seconds = 500.0
     """How often to look for a new bundle and for events that other processes wrote."""
@@ -84,22 +77,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Save the folded state after this many new events; less makes restarts shorter."""
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None, **given: Any) -> Settings:
-        """Settings from the environment; what is ``given`` by name stands above it.
-
-        Raises
-        ------
-        SettingsError
-            A value has the wrong type or range; the message names the variable.
-        """
-        env = os.environ if env is None else env
-        values: dict[str, Any] = {}
-        for name in cls.__struct_fields__:
-            text = env.get(PREFIX + name.upper())
-            if text is not None:
-                values[name] = text.split(",") if name in _LISTS else text
-        values.update((name, value) for name, value in given.items() if value is not None)
-        settings = cls(**{name: _convert(name, value) for name, value in values.items()})
+    def from_env(cls, env: Mapping[str, str] | None = None, **given: Any) -> Self:
+        """As `HomeSettings.from_env`; raises `SettingsError` for what `check` refuses, too."""
+        settings = super().from_env(env, **given)
         settings.check()
         return settings
 
@@ -117,31 +97,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 "that callers must send, or listen on 127.0.0.1.",
                 setting="host",
             )
-
-    @property
-    def home_dir(self) -> Path:
-        """The state directory as a path."""
-        return Path(self.home)
-
-    @property
-    def history_url(self) -> str:
-        """Where the history lives, with the default filled in."""
-        return self.history or str(self.home_dir / "history.db")
-
-
-_FIELDS = {field.name: field.type for field in msgspec.structs.fields(Settings)}
-_LISTS = frozenset({"allowed_hosts", "rules"})
-_WORDS = {"1": True, "true": True, "yes": True, "on": True}
-_WORDS |= {"0": False, "false": False, "no": False, "off": False}
-
-
-def _convert(name: str, value: object) -> Any:
-    kind = _FIELDS[name]
-    if kind is bool and isinstance(value, str):
-        value = _WORDS.get(value.strip().lower(), value)
-    try:
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise SettingsError(
-            f"{PREFIX}{name.upper()} is {value!r}, which cannot be used: {error}.", setting=name
-        ) from error

@@ -7,40 +7,29 @@ and continued equals one that was folded from the first event. All tables are bo
 from __future__ import annotations
 
 import logging
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
 
 from onward.data.errors import BundleError
-from onward.data.events import Call, Decision, Event, Outcome, Step, Verdict
+from onward.data.events import Call, Decision, Event, Outcome, Step
 from onward.decisions.policy import Record
 from onward.decisions.risk import Guardrail, Threshold
-from onward.features.action import action_of
 from onward.features.examples import MAX_OPEN
 from onward.features.fold import NAMES, VERSION, Fold
 from onward.models.online import Online
 from onward.models.traits import traits_of
 from onward.serving.answers.desk import Answers
+from onward.serving.past import Past, SavedPast, put
 
-__all__ = ["LIKENESS", "Counts", "Scorer", "Scores", "State"]
+__all__ = ["Counts", "Scorer", "Scores", "State"]
 
 log = logging.getLogger(__name__)
-
-MAX_CLASSES = 20_000
-"""Classes of steps whose record is kept; the longest unused are forgotten."""
-MAX_CASES = 20_000
-"""Keys under which past steps are remembered."""
-CASES_A_KEY = 3
-"""Steps remembered under one key, the newest ones."""
-
-LIKENESS = ((4, "same command"), (3, "same shape"), (1, "same program"))
-"""Places in `Action.keys` under which cases are kept, nearest first, and what to call them."""
 
 _RATE = NAMES.index("rate_exact")
 _APPROVAL = NAMES.index("approve_exact")
 _PLAIN = {Outcome.OK, Outcome.ERROR}
-_REGRETS = {Outcome.REJECTED, Outcome.INTERRUPTED}
 
 
 class Scorer(Protocol):
@@ -84,7 +73,7 @@ class Counts:
         return float(vector[_APPROVAL])
 
 
-class Scores(NamedTuple):
+class Scores(msgspec.Struct, frozen=True):
     """What the numbers say of one call."""
 
     vector: np.ndarray
@@ -134,10 +123,8 @@ class State:
         self.online = online or Online()
         self.seq = seq
         self.partial = False
-        self._records: dict[str, Record] = {}
-        self._cases: dict[str, list[str]] = {}
+        self.past = Past()
         self._said: dict[str, _Said] = {}  # by decision
-        self._asked: dict[str, str] = {}  # decision -> the class that it was about
 
     @property
     def scorer(self) -> Scorer:
@@ -187,44 +174,18 @@ class State:
             self._learn_online(event)
         elif isinstance(event, Decision):
             scores = scores or self.score(event.call)
-            _put(self._said, event.id, (scores.frozen, scores.counts, scores.success), MAX_OPEN)
+            put(self._said, event.id, (scores.frozen, scores.counts, scores.success), MAX_OPEN)
         self.learn_past(event)
         self.fold.learn(event)
 
     def learn_past(self, event: Event) -> None:
-        """Take an event into records, cases and desks only; the rest holds it already."""
+        """Take an event into past and desks only, where the rest holds it already."""
         self.answers.put(event)
-        if isinstance(event, Step):
-            self._learn_step(event)
-        elif isinstance(event, Decision):
-            _put(self._asked, event.id, class_of(event.call), MAX_OPEN)
-        elif isinstance(event, Verdict) and not event.approved:
-            refused = self._asked.get(event.decision)
-            if refused is not None:
-                self._count(refused, success=False, regret=True)
+        self.past.learn(event)
 
     def record(self, call: Call) -> Record:
         """How steps of the call's class fared since the last regret."""
-        name = class_of(call)
-        return self._records.get(name) or Record(name)
-
-    def cases(self, call: Call, most: int) -> list[tuple[str, str]]:
-        """The nearest past steps: id and likeness, nearest and newest first."""
-        keys = action_of(call).keys
-        found: dict[str, str] = {}
-        for place, likeness in LIKENESS:
-            for step_id in reversed(self._cases.get(keys[place], [])):
-                found.setdefault(step_id, likeness)
-        return list(found.items())[:most]
-
-    def _learn_step(self, step: Step) -> None:
-        keys = action_of(step).keys
-        for place, _ in LIKENESS:
-            ids = self._cases.get(keys[place], [])
-            _put(self._cases, keys[place], [*ids[1 - CASES_A_KEY :], step.id], MAX_CASES)
-        if step.outcome is not Outcome.UNKNOWN:
-            good = step.outcome is Outcome.OK
-            self._count(keys[2], success=good, regret=step.outcome in _REGRETS)
+        return self.past.record(call)
 
     def _learn_online(self, step: Step) -> None:
         """The outcome, set against what was said before it: at the decision, if there was one."""
@@ -242,10 +203,6 @@ class State:
         if self._rail is not None:
             self._rail.learn(p, failed=not good)
 
-    def _count(self, name: str, *, success: bool, regret: bool) -> None:
-        record = self._records.get(name) or Record(name)
-        _put(self._records, name, record.learn(success=success, regret=regret), MAX_CLASSES)
-
     # -- on disk
 
     def dump(self) -> bytes:
@@ -257,11 +214,9 @@ class State:
                 seq=self.seq,
                 fold=self.fold.dump(),
                 online=self.online.dump(),
-                records=list(self._records.values()),
-                cases=self._cases,
+                past=self.past.dump(),
                 said=self._said,
                 shift=0.0 if self._rail is None else self._rail.shift,
-                asked=self._asked,
                 answers=self.answers.dump(),
             )
         )
@@ -294,11 +249,9 @@ class State:
             seq=saved.seq,
             answers=answers,
         )
-        state._records = {record.name: record for record in saved.records}
-        state._cases = saved.cases
+        state.past = Past.load(saved.past)
         state._said = saved.said
         state._rail = _rail(scorer, shift=saved.shift)
-        state._asked = saved.asked
         return state
 
 
@@ -312,10 +265,8 @@ class _Saved(msgspec.Struct):
     seq: int
     fold: bytes
     online: dict[str, Any]
-    records: list[Record]
-    cases: dict[str, list[str]]
+    past: SavedPast
     said: dict[str, _Said]
-    asked: dict[str, str]
     shift: float
     answers: dict[str, bytes] = {}
 
@@ -326,16 +277,3 @@ def _rail(scorer: Scorer, *, shift: float = 0.0) -> Guardrail | None:
         return None
     promised = Threshold(value=scorer.threshold, rate=scorer.rate, confidence=0.0)
     return Guardrail(promised, shift=shift)
-
-
-def class_of(call: Call) -> str:
-    """The class under which a call's record is kept: its program with the sub-command."""
-    return action_of(call).keys[2]
-
-
-def _put(table: dict[str, Any], key: str, value: object, most: int) -> None:
-    """Set a key as the youngest of its table, and let the oldest go."""
-    table.pop(key, None)
-    table[key] = value
-    if len(table) > most:
-        del table[next(iter(table))]

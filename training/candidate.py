@@ -162,7 +162,7 @@ def counts_of(X: NDArray[np.float32]) -> Floats:
 def as_served(
     frozen: Floats, rows: Examples, traits: Traits, *, online: Online | None = None
 ) -> Floats:
-    """(n,) what serving would have said to each row, learning from each before the next.
+    """(n,) what serving would have said to each row, learning from each that ran before the next.
 
     Parameters
     ----------
@@ -182,12 +182,12 @@ def as_served(
 def _heard(layer: Online, frozen: Floats, rows: Examples, traits: Traits) -> Iterator[float]:
     """One probability after the other."""
     counts = counts_of(rows.X).tolist()
-    known = zip(
-        rows.agent.tolist(), frozen.tolist(), counts, traits, rows.succeeded.tolist(), strict=True
-    )
-    for agent, model, count, shared, success in known:
+    ran, good = rows.ran.tolist(), rows.succeeded.tolist()
+    known = zip(rows.agent.tolist(), frozen.tolist(), counts, traits, ran, good, strict=True)
+    for agent, model, count, shared, learns, success in known:
         yield layer.predict(agent, model=model, counts=count, traits=shared)
-        layer.learn(agent, model=model, counts=count, traits=shared, success=success > 0)
+        if learns:
+            layer.learn(agent, model=model, counts=count, traits=shared, success=success > 0)
 
 
 def promised(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-from onward.data.errors import SettingsError
+from onward.data.settings import HomeSettings
 
 __all__ = ["TrainSettings"]
 
@@ -20,7 +17,7 @@ Share = Annotated[float, Meta(gt=0, lt=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 
 
-class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
+class TrainSettings(HomeSettings, frozen=True, kw_only=True):
     """The settings of the learning loop; the defaults are meant to be right.
 
     Examples
@@ -29,10 +26,6 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     7
     """
 
-    home: str = ".onward"
-    """The state directory: history, bundles, MLflow's books."""
-    history: str = ""
-    """Where the history lives: a path or a URL; empty means ``history.db`` in ``home``."""
     mlflow_uri: str = ""
     """Where MLflow keeps its books: any tracking URI; empty means ``mlflow.db`` in ``home``."""
     mlflow_port: Port = 8789
@@ -57,38 +50,6 @@ class TrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """... or when the live model's Brier score on new outcomes is surely worse by this much."""
     watch_s: Seconds = 5.0
     """How often `--watch` looks at the history."""
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None, **given: Any) -> TrainSettings:
-        """Settings from the environment; what is *given* by name stands above it.
-
-        Raises
-        ------
-        SettingsError
-            A value has the wrong type or range; the message names the variable.
-        """
-        env = os.environ if env is None else env
-        names = {name: f"ONWARD_{name.upper()}" for name in cls.__struct_fields__}
-        values: dict[str, Any] = {n: env[key] for n, key in names.items() if key in env}
-        values |= {name: value for name, value in given.items() if value is not None}
-        try:
-            return msgspec.convert(values, cls, strict=False)
-        except msgspec.ValidationError as error:
-            why, _, name = str(error).rstrip("`").partition(" - at `$.")
-            raise SettingsError(
-                f"{names.get(name, name)} cannot be {values.get(name)!r}: {why.lower()}.",
-                setting=name,
-            ) from error
-
-    @property
-    def home_dir(self) -> Path:
-        """The state directory as a path."""
-        return Path(self.home)
-
-    @property
-    def history_url(self) -> str:
-        """Where the history lives, with the default filled in."""
-        return self.history or str(self.home_dir / "history.db")
 
     @property
     def tracking_uri(self) -> str:

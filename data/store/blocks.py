@@ -1,10 +1,11 @@
 """How events lie in the store: packed in blocks, their ids as ranges.
 
 One row for each event would spend most of its time in the database's trees. Instead, up
-to `BLOCK_EVENTS` events that are appended together become one *block*: a JSON array,
-compressed with LZ4 where it is large. The index of ids holds *runs*: the ids ``p-3``,
-``p-4``, ``p-5`` of one block are one entry. Ids without a running number get an entry
-each, so every id works and those of `onward.data.ids` are the fastest.
+to `BLOCK_EVENTS` events that are appended together become one *block*: an array in
+MessagePack, compressed with LZ4 where it is large. Blocks of earlier versions, and those that hold
+a number too large for MessagePack, are JSON; the first byte tells. The index of ids holds
+*runs*: the ids ``p-3``, ``p-4``, ``p-5`` of one block are one entry. Ids without a running
+number get an entry each, so every id works and those of `onward.data.ids` are the fastest.
 """
 
 from __future__ import annotations
@@ -17,9 +18,19 @@ import lz4.block
 import msgspec
 
 from onward.data.errors import InputError, StoreError
-from onward.data.events import Decision, Event, Sample, Step
+from onward.data.events import Decision, Event, Prompt, Sample, Step
 
-__all__ = ["KINDS", "Block", "Run", "id_runs", "pack", "session_key", "split_id", "unpack"]
+__all__ = [
+    "KINDS",
+    "Block",
+    "Run",
+    "as_json",
+    "id_runs",
+    "pack",
+    "session_key",
+    "split_id",
+    "unpack",
+]
 
 KINDS: tuple[type, ...] = get_args(Event)
 """The kinds of events; a kind's place here is its number in the store."""
@@ -36,8 +47,12 @@ _DIGITS = 15
 _LAST_NUMBER = 10**_DIGITS - 1
 
 _KIND_NUMBER = {kind: number for number, kind in enumerate(KINDS)}
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(list[Event])
+_JSON = b"["
+"""The first byte of an array in JSON; none in MessagePack begins with it."""
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Event])
+_json_encoder = msgspec.json.Encoder()
+_json_decoder = msgspec.json.Decoder(list[Event])
 
 
 class Run(msgspec.Struct, array_like=True, gc=False):
@@ -52,13 +67,16 @@ class Run(msgspec.Struct, array_like=True, gc=False):
     high: int
 
 
+_NO_RUN = Run("", 0, 0, 0)
+
+
 class Block(NamedTuple):
     """Events that lie together."""
 
     counts: tuple[int, ...]
     """How many of each of `KINDS`."""
     raw_size: int
-    """Bytes of the JSON if the body is compressed, else 0."""
+    """Bytes of the array if the body is compressed, else 0."""
     body: bytes
     runs: list[Run]
     sessions: set[str]
@@ -117,6 +135,13 @@ def _block(events: Sequence[Event], body: tuple[int, bytes]) -> Block:
 def _encode(events: Sequence[Event]) -> bytes:
     try:
         return _encoder.encode(events)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return _in_json(events)
+
+
+def _in_json(events: Sequence[Event]) -> bytes:
+    try:
+        return _json_encoder.encode(events)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"an event cannot be written as JSON: {error}") from error
 
@@ -131,21 +156,39 @@ def _compress(body: bytes) -> tuple[int, bytes]:
 def id_runs(events: Sequence[Event]) -> list[Run]:
     """The ids of a block as runs; the events are checked on the way."""
     runs: list[Run] = []
-    awaited: dict[tuple[type, str], Run] = {}  # the run that goes on, by the id that it waits for
+    awaited: dict[tuple[type, str], Run] = {}  # runs that may go on, by the id that they wait for
+    run, expected = _NO_RUN, ""  # the latest one, which mostly goes on
+    kind: type = type(None)
     for event in events:
-        kind = type(event)
-        run = awaited.pop((kind, event.id), None)
-        if run is None:
-            run = _new_run(event)
-            runs.append(run)
+        name = event.id
+        if name != expected or type(event) is not kind:
+            if expected:
+                awaited[kind, expected] = run
+            kind = type(event)
+            found = awaited.pop((kind, name), None)
+            if found is None:
+                run = _new_run(event)
+                runs.append(run)
+            else:
+                run = found
+                run.high += 1
         else:
             run.high += 1
-        if run.high < _LAST_NUMBER:
-            awaited[kind, f"{run.prefix}{run.high + 1}"] = run
-    if not math.isfinite(sum(map(_sum_of_numbers, events))):
-        wrong = next(event.id for event in events if not math.isfinite(_sum_of_numbers(event)))
-        raise InputError(f"event {wrong!r} has a number that is not finite")
+        expected = f"{run.prefix}{run.high + 1}" if run.high < _LAST_NUMBER else ""
+    _check_numbers(events)
     return runs
+
+
+def _check_numbers(events: Sequence[Event]) -> None:
+    """Refuse numbers that JSON does not know; one sum over all of them mostly tells."""
+    total = sum([event.at for event in events])
+    for event in events:
+        if type(event) is not Prompt:
+            total += _sum_of_numbers(event)
+    if not math.isfinite(total):
+        for event in events:
+            if not math.isfinite(event.at + _sum_of_numbers(event)):
+                raise InputError(f"event {event.id!r} has a number that is not finite")
 
 
 def _new_run(event: Event) -> Run:
@@ -156,18 +199,14 @@ def _new_run(event: Event) -> Run:
 
 
 def _sum_of_numbers(event: Event) -> float:
-    """Finite if all times, probabilities and readings are; JSON knows no others."""
-    match event:
-        case Step():
-            own = event.duration or 0.0
-            return event.at + own + sum(event.usage.values()) if event.usage else event.at + own
-        case Decision():
-            grounds = sum(reason.value or 0.0 for reason in event.reasons)
-            return event.at + event.call.at + event.p_success + event.p_approve + grounds
-        case Sample():
-            return event.at + sum(event.values.values())
-        case _:
-            return event.at
+    """Finite if all probabilities, readings and times but its own are."""
+    if isinstance(event, Step):
+        own = event.duration or 0.0
+        return own + sum(event.usage.values()) if event.usage else own
+    if isinstance(event, Decision):
+        grounds = sum([reason.value or 0.0 for reason in event.reasons])
+        return event.call.at + event.p_success + event.p_approve + grounds
+    return sum(event.values.values()) if isinstance(event, Sample) else 0.0
 
 
 def unpack(raw_size: int, body: bytes) -> list[Event]:
@@ -179,13 +218,19 @@ def unpack(raw_size: int, body: bytes) -> list[Event]:
         The block is damaged.
     """
     try:
-        return _decoder.decode(plain(raw_size, body))
-    except (msgspec.DecodeError, lz4.block.LZ4BlockError) as error:
+        data = _plain(raw_size, body)
+        return (_json_decoder if data[:1] == _JSON else _decoder).decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, lz4.block.LZ4BlockError) as error:
         raise StoreError(f"a block of the history is damaged: {error}") from error
 
 
-def plain(raw_size: int, body: bytes) -> bytes:
-    """A block's JSON array."""
+def as_json(raw_size: int, body: bytes) -> bytes:
+    """A block's events as a JSON array, the same however they lie in the store."""
+    data = _plain(raw_size, body)
+    return data if data[:1] == _JSON else _json_encoder.encode(unpack(raw_size, body))
+
+
+def _plain(raw_size: int, body: bytes) -> bytes:
     if not raw_size:
         return body
     data: bytes = lz4.block.decompress(body, uncompressed_size=raw_size)

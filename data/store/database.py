@@ -44,7 +44,9 @@ class Database:
         try:
             if not read_only and not database._is_made():
                 database._create()
-            database._check()
+            if database._checked() < SCHEMA and not read_only:
+                with database.transaction() as cursor:
+                    cursor.execute(sql.set_meta, (str(SCHEMA), "schema"))
         except BaseException:
             database.close()
             raise
@@ -64,12 +66,15 @@ class Database:
             cursor.execute(self.sql.add_meta, ("schema", str(SCHEMA)))
             cursor.execute(self.sql.add_meta, ("identity", secrets.token_hex(8)))
 
-    def _check(self) -> None:
-        if int(self.meta("schema")) > SCHEMA:
+    def _checked(self) -> int:
+        """The version of what is stored."""
+        found = int(self.meta("schema"))
+        if found > SCHEMA:
             raise StoreError(
                 f"a later version of onward made the history at {self._where}; update onward to "
                 "use it"
             )
+        return found
 
     def meta(self, name: str) -> str:
         """A fact about the store itself: ``schema`` or ``identity``."""

@@ -16,10 +16,10 @@ from onward.data.store.blocks import (
     KINDS,
     Block,
     Run,
+    as_json,
     id_runs,
     kind_number,
     pack,
-    plain,
     session_key,
     split_id,
     unpack,
@@ -138,6 +138,11 @@ class History:
 
     def _known(self, cursor: DBAPICursor, runs: list[Run]) -> bool:
         """Whether any id may be there already."""
+        if len(runs) == 1:  # the usual single event: half the time of the look-up for many
+            (run,) = runs
+            cursor.execute(self._sql.find, (run.prefix, run.kind, run.high))
+            row = cursor.fetchone()
+            return row is not None and row[0] >= run.low
         cursor.execute(self._sql.overlaps, (msgspec.json.encode(runs).decode(),))
         return cursor.fetchone() is not None
 
@@ -190,10 +195,15 @@ class History:
             rows.append((last, first, *totals, block.raw_size, block.body))
             runs += [(*msgspec.structs.astuple(run), last) for run in block.runs]
             shelf += [(key, last) for key in set(map(session_key, block.sessions))]
-        if rows:
-            cursor.executemany(self._sql.add_block, rows)
-            cursor.executemany(self._sql.add_run, runs)
-            cursor.executemany(self._sql.add_shelf, shelf)
+        for statement, values in (
+            (self._sql.add_block, rows),
+            (self._sql.add_run, runs),
+            (self._sql.add_shelf, shelf),
+        ):
+            if len(values) == 1:
+                cursor.execute(statement, values[0])
+            elif values:
+                cursor.executemany(statement, values)
 
     def scan(
         self,
@@ -283,7 +293,7 @@ class History:
         return {kind.__name__: total for kind, total in zip(KINDS, totals, strict=True)}
 
     def digest(self, until: int | None = None) -> str:
-        """SHA-256 of all events up to a seq, as they are stored: what a model learned from.
+        """SHA-256 of all events up to a seq, as JSON: what a model learned from.
 
         The same events in the same order give the same digest, in whatever groups they
         were appended and on either database.
@@ -291,7 +301,7 @@ class History:
         until = self.last_seq() if until is None else until
         digest = hashlib.sha256()
         for last, first, raw_size, body in self._rows(0, until):
-            text = plain(raw_size, body)
+            text = as_json(raw_size, body)
             if last > until:
                 text = _cut(text, until - first + 1)
             digest.update(text[1:-1] + b",")

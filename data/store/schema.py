@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 __all__ = ["POSTGRES", "SCHEMA", "SQLITE", "Statements"]
 
-SCHEMA = 1
-"""Version of the tables; a history of a later version is refused, not misread."""
+SCHEMA = 2
+"""Version of what is stored; a history of a later version is refused, not misread. Version 1 holds
+blocks in JSON only; it becomes version 2 when it is opened to write."""
 
 
 class Statements(NamedTuple):
@@ -46,6 +47,7 @@ class Statements(NamedTuple):
 
     meta: str = "SELECT value FROM meta WHERE name = ?"
     add_meta: str = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING"
+    set_meta: str = "UPDATE meta SET value = ? WHERE name = ?"
 
     last: str = """SELECT seq, steps, decisions, prompts, verdicts, samples
         FROM block ORDER BY seq DESC LIMIT 1"""

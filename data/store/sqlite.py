@@ -41,6 +41,7 @@ class SqlitePool:
 
     def __init__(self, path: Path, *, read_only: bool, busy_s: float) -> None:
         self._path = path
+        self._text = str(path)
         self._mode = "ro" if read_only else "rwc"
         self._file: tuple[int, int] | None = None  # its device and its number there
         self._busy_s = busy_s
@@ -80,7 +81,7 @@ class SqlitePool:
             The file was removed, or another one was put in its place.
         """
         try:
-            found = self._path.stat()
+            found = os.stat(self._text)
         except FileNotFoundError:
             found = None
         if self._file is None or (found and (found.st_dev, found.st_ino) == self._file):

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from onward.data import settings as shared
 from onward.data.errors import SettingsError
 from onward.serving import settings as module
 from onward.serving.settings import Settings
@@ -58,11 +59,16 @@ def test_other_machines_need_a_token() -> None:
 
 def test_every_setting_is_explained() -> None:
     """A sentence stands under each field."""
-    tree = ast.parse(inspect.getsource(module))
-    body = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Settings").body
+    classes = [
+        node
+        for source in (shared, module)
+        for node in ast.parse(inspect.getsource(source)).body
+        if isinstance(node, ast.ClassDef)
+    ]
     explained = {
         field.target.id
-        for field, text in pairwise(body)
+        for node in classes
+        for field, text in pairwise(node.body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)

@@ -87,7 +87,7 @@ def _as_live(history: History, settings: Settings) -> tuple[State, int, set[str]
     state = State(bundle, fold=bundle.fold(), online=bundle.online(), seq=bundle.last_seq)
     if bundle.folds(history):
         for _, event in history.scan(until=bundle.last_seq):
-            state.learn_past(event)
+            state.past.learn(event)
         return state, bundle.last_seq, set()
     with open_history(settings.history_url, read_only=True) as own:
         steps = own.scan(until=bundle.last_seq, kinds=(Step,))

@@ -345,7 +345,7 @@ def _back_to_version_1(history: History) -> None:
 
 
 def test_an_earlier_version_is_brought_up_to_date(address: str, history: History) -> None:
-    """A history from before notes keeps its events, its digest and its identity, and takes notes."""
+    """A history from before notes keeps its events and its digest, and takes notes."""
     old, new = ONE_OF_EACH[:5], ONE_OF_EACH[5:]
     history.append(old)
     digest = history.digest()

@@ -215,6 +215,8 @@ class Feedback(
     helped: bool
     """False: it misled."""
     at: float = 0.0
+    query: str = ""
+    """What was asked when it was recalled."""
     text: str = ""
     """What came of it, in words."""
 

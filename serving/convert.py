@@ -195,6 +195,7 @@ def _feedback_fields(message: pb.Feedback) -> dict[str, Any]:
         "note": message.note,
         "helped": message.helped,
         "at": message.at,
+        "query": message.query,
         "text": message.text,
     }
 

@@ -160,6 +160,7 @@ class FeedbackBody(
     session: Key
     note: Key
     at: Time = 0.0
+    query: Annotated[str, Meta(max_length=20_000)] = ""
 
 
 EventBody = StepBody | PromptBody | VerdictBody | SampleBody | NoteBody | FeedbackBody

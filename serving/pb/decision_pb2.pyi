@@ -212,20 +212,22 @@ class Note(_message.Message):
     def __init__(self, id: _Optional[str] = ..., session: _Optional[str] = ..., text: _Optional[str] = ..., at: _Optional[float] = ..., agent: _Optional[str] = ..., project: _Optional[str] = ..., about: _Optional[str] = ..., reasons: _Optional[_Iterable[str]] = ..., alternatives: _Optional[_Iterable[str]] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Feedback(_message.Message):
-    __slots__ = ("id", "session", "note", "helped", "at", "text")
+    __slots__ = ("id", "session", "note", "helped", "at", "query", "text")
     ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
     HELPED_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     id: str
     session: str
     note: str
     helped: bool
     at: float
+    query: str
     text: str
-    def __init__(self, id: _Optional[str] = ..., session: _Optional[str] = ..., note: _Optional[str] = ..., helped: _Optional[bool] = ..., at: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., session: _Optional[str] = ..., note: _Optional[str] = ..., helped: _Optional[bool] = ..., at: _Optional[float] = ..., query: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("step", "prompt", "verdict", "sample", "note", "feedback")

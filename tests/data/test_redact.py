@@ -297,7 +297,7 @@ EVERYWHERE = [
         alternatives=[AWS],
         tags=[AWS],
     ),
-    Feedback(id=AWS, session=AWS, note=AWS, helped=True, text=AWS),
+    Feedback(id=AWS, session=AWS, note=AWS, helped=True, query=AWS, text=AWS),
 ]
 
 

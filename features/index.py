@@ -176,7 +176,7 @@ class Nearest:
         """The vector in a slot; raises `KeyError` where it is empty."""
         if slot not in self:
             raise KeyError(slot)
-        return self._rows[slot]
+        return np.asarray(self._rows[slot])
 
     # -- which way ---------------------------------------------------------------------------------
 

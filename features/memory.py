@@ -146,6 +146,16 @@ class Memory:
         return self._slot.get(note_id)
 
     @property
+    def words(self) -> Lexical:
+        """The words of all notes."""
+        return self._words
+
+    @property
+    def nearest(self) -> Nearest | None:
+        """The vectors of all notes; None without an embedder."""
+        return self._vectors
+
+    @property
     def pending(self) -> int:
         """Notes that wait for their vector."""
         return len(self._pending)
@@ -320,8 +330,8 @@ class Memory:
                 ranks[row] = found.X[place[slot], [_LEXICAL, _DENSE]]
         words = self._words.evidence(found.weights, slots)
         facts = self._facts(slots, project, now or self.now)
-        parts = [words, self._cosines(vector, slots), ranks, facts]
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+        cosines = self._cosines(vector, slots)
+        return np.concatenate([words, cosines, ranks, facts], axis=1, dtype=np.float32)
 
     def shared(self, found: Candidates, slot: int) -> list[str]:
         """The words that the question and a note share, the rarest first."""

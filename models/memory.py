@@ -1,8 +1,8 @@
 """P(a note answers a question): a logistic regression over what words, vectors and feedback say.
 
-Few weights, held to zero, and none of them may turn evidence around: a note that shares more words
-with the question, or lies nearer to it, is never ranked lower for that. So some hundred judged
-pairs suffice, and the probabilities need no further calibration.
+Few weights, held near zero, and none of them may turn evidence around: a note that shares more
+words with the question, or lies nearer to it, is never ranked lower for that. So some hundred
+judged pairs suffice, and the probabilities need no further calibration.
 
 References
 ----------
@@ -31,10 +31,12 @@ __all__ = ["COLUMNS", "Ranker", "fixed", "peers", "rows"]
 COLUMNS = ("bm25", "tfidf", "cosine", "useful", "same_project")
 """The columns that a ranker weighs by default."""
 STRENGTH = 0.1
-"""How far the weights may go from zero (the inverse of the ridge's weight, as in scikit-learn)."""
+"""How far the weights may go from what is expected of them: the inverse of the ridge's weight."""
 _LEAST = 20
 _FREE = frozenset({"age"})
 """Columns that may weigh either way."""
+_EXPECTED = {"useful": 1.0}
+"""Weights that others than 0 are expected of: feedback is counted in log-odds already."""
 
 
 class Ranker:
@@ -87,10 +89,15 @@ class Ranker:
         mean = np.nan_to_num(np.nanmean(np.where(np.isnan(X).all(axis=0), 0.0, X), axis=0))
         filled = np.where(np.isnan(X), mean, X)
         spread = filled.std(axis=0)
-        spread[spread < 1e-9] = np.inf  # says nothing here: weighs nothing
-        low = [-np.inf if name in _FREE else 0.0 for name in self._columns]
+        spread[spread < 1e-9] = 1.0
+        expected = np.array([_EXPECTED.get(name, 0.0) for name in self._columns])
         weight, bias = _fitted(
-            (filled - mean) / spread, train.y > 0, _evenly(train.group), self._strength, low
+            (filled - mean) / spread,
+            train.y > 0,
+            _evenly(train.group),
+            strength=self._strength,
+            expected=expected * spread,
+            low=[-np.inf if name in _FREE else 0.0 for name in self._columns],
         )
         self._weight = np.zeros(len(self.names))
         self._weight[places] = weight / spread
@@ -151,7 +158,9 @@ def _fitted(
     X: NDArray[np.float64],
     good: NDArray[np.bool_],
     weight: NDArray[np.float64],
+    *,
     strength: float,
+    expected: NDArray[np.float64],
     low: list[float],
 ) -> tuple[NDArray[np.float64], float]:
     """Weights and bias of a ridge logistic regression with bounds."""
@@ -162,12 +171,13 @@ def _fitted(
     def loss(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         z = sign * (X @ theta[:-1] + theta[-1])
         slope = -sign * weight / (1.0 + np.exp(z))
-        ridge = theta[:-1] / strength
-        value = weight @ np.logaddexp(0.0, -z) + 0.5 * theta[:-1] @ ridge
+        off = theta[:-1] - expected
+        ridge = off / strength
+        value = weight @ np.logaddexp(0.0, -z) + 0.5 * off @ ridge
         return float(value), np.append(X.T @ slope + ridge, slope.sum())
 
     bounds = [*((bound, np.inf) for bound in low), (-np.inf, np.inf)]
-    start = np.zeros(X.shape[1] + 1)
+    start = np.append(expected, 0.0)
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
     return found.x[:-1], float(found.x[-1])
 
@@ -208,9 +218,9 @@ def _onnx(mean: NDArray[np.float64], weight: NDArray[np.float64], bias: float) -
 
 # -- without a model -------------------------------------------------------------------------------
 
-FIXED = {"tfidf": 11.3, "cosine": 7.2, "bias": -8.2}
+FIXED = {"tfidf": 8.0, "cosine": 7.0, "bias": -6.5}
 """Log-odds for a unit of each, where there are vectors ..."""
-FIXED_WORDS = {"tfidf": 15.0, "bias": -4.5}
+FIXED_WORDS = {"tfidf": 12.0, "bias": -3.85}
 """... and by words alone."""
 
 

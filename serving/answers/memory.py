@@ -172,6 +172,11 @@ class Recaller:
         self._clock = clock
         self._lock = threading.Lock()  # answers may come while events are learned
 
+    @property
+    def memory(self) -> Memory:
+        """The notes that it answers from."""
+        return self._memory
+
     def use(self, part: Part | None) -> None:
         """Rank with this model from now on; None = fixed weights rank.
 

@@ -2,13 +2,13 @@
 
 The notes are mixed from the lines of the recorded sample history; their vectors are those of real
 texts, moved at random, for embedding so many would take long. All times are medians of one run in
-one thread, taken in turns, so that what slows the machine slows all alike: judge the ratios.
+one thread, of the processor's time, taken in turns: judge the ratios.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,13 +123,13 @@ def _recall(recaller: Recaller, embedder: Embedder, queries: Sequence[str]) -> F
 
 
 def _in_turns(ways: dict[str, Callable[[int], object]], count: int) -> dict[str, float]:
-    """Median milliseconds of each way."""
+    """Median milliseconds of each way, of the processor's time: others' load does not count."""
     times: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(count):
         for way, run in ways.items():
-            start = perf_counter()
+            start = process_time()
             run(number)
-            times[way].append(1e3 * (perf_counter() - start))
+            times[way].append(1e3 * (process_time() - start))
     return {way: float(np.median(values[len(values) // 10 :])) for way, values in times.items()}
 
 

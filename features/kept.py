@@ -7,13 +7,16 @@ Its usefulness is a Beta posterior over "it helps", fed by feedback whose weight
 from __future__ import annotations
 
 import hashlib
-from math import exp, log
+from math import exp2, log
+from zlib import crc32
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from onward.data.events import Note
 
-__all__ = ["Kept", "digest", "faded", "text_of"]
+__all__ = ["Facts", "Kept", "digest", "faded", "text_of"]
 
 HALF_LIFE_S = 60 * 86_400.0
 """Seconds after which feedback weighs half."""
@@ -59,11 +62,49 @@ class Kept(msgspec.Struct):
         return log((PRIOR + helped) / (PRIOR + misled))
 
 
+class Facts:
+    """What is known of the note in each slot beside its text: quick for many at once."""
+
+    def __init__(self) -> None:
+        self._table = np.zeros((256, len(_FACTS)))
+
+    def put(self, slot: int, kept: Kept) -> None:
+        """Take over what a note's facts are now."""
+        while slot >= len(self._table):
+            self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+        self._table[slot] = (
+            kept.helped,
+            kept.misled,
+            kept.judged,
+            kept.last,
+            kept.count,
+            _number(kept.note.project),
+        )
+
+    def columns(self, slots: NDArray[np.intp], *, project: str, now: float) -> NDArray[np.float64]:
+        """(n, 4) same project, log(1 + days since it was noted), `Kept.useful`, log(count)."""
+        helped, misled, judged, last, count, where = self._table[slots].T
+        age = np.where((judged > 0) & (now > judged), now - judged, 0.0)
+        fade = np.exp2(-age / HALF_LIFE_S)
+        useful = np.log((PRIOR + helped * fade) / (PRIOR + misled * fade))
+        days = np.where(last > 0, np.maximum(now - last, 0.0) / DAY_S, 0.0)
+        same = (where == _number(project)) & bool(project)
+        return np.column_stack([same, np.log1p(days), useful, np.log(count)])
+
+
+_FACTS = ("helped", "misled", "judged", "last", "count", "project")
+DAY_S = 86_400.0
+
+
+def _number(project: str) -> int:
+    return crc32(project.encode("utf-8", "replace"))
+
+
 def faded(then: float, now: float) -> float:
     """What evidence of one time still weighs at another; 1 where either is unknown."""
     if not (then and now > then):
         return 1.0
-    return exp(-log(2.0) * (now - then) / HALF_LIFE_S)
+    return exp2(-(now - then) / HALF_LIFE_S)
 
 
 def text_of(note: Note) -> str:

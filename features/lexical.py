@@ -215,6 +215,13 @@ class Lexical:
 
     def search(self, query: Weights, most: int) -> tuple[Slots, NDArray[np.float32]]:
         """The texts nearest to a query by BM25, best first: slots and scores."""
+        found = self.found(query, 2 * most)
+        scores = self.scores(query, found)
+        order = np.argsort(-scores, kind="stable")[:most]
+        return found[order], scores[order]
+
+    def found(self, query: Weights, most: int) -> Slots:
+        """About the nearest texts by BM25, by the rarer words of a query; in no order."""
         touched = np.zeros(self._next, np.float32)
         left = _BUDGET
         for word, weight in query.items():
@@ -227,10 +234,7 @@ class Lexical:
             left -= len(slots)
             often = np.frombuffer(self._counts[number], np.uint8).astype(np.float32)
             touched[slots] += weight * often / (often + self._norms(slots))
-        found = _largest(touched, 2 * most)
-        scores = self.scores(query, found)
-        order = np.argsort(-scores, kind="stable")[:most]
-        return found[order], scores[order]
+        return _largest(touched, most)
 
     def _norms(self, slots: Slots | NDArray[np.int32]) -> NDArray[np.float32]:
         """What BM25 weighs a text's length with; infinite where a text was removed."""

@@ -17,8 +17,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from math import log, log1p
+from math import log
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,7 +29,7 @@ from onward.data.errors import BundleError
 from onward.data.events import Event, Feedback, Note
 from onward.features.alike import Alike, plain_key
 from onward.features.index import Limits, Nearest
-from onward.features.kept import Kept, digest, text_of
+from onward.features.kept import Facts, Kept, digest, text_of
 from onward.features.lexical import EVIDENCE, Lexical, Weights, terms
 from onward.features.sentences import Embedder
 from onward.features.vector_cache import load_vectors, save_vectors
@@ -56,7 +57,7 @@ VERSION = hashlib.sha256(f"{_MEANING}:{','.join(NAMES)}".encode()).hexdigest()[:
 
 CAPACITY = 100_000
 """Notes that are kept at most."""
-NEAR = 50
+NEAR = 30
 """Candidates that each of the two searches gives."""
 _RANK = 60.0
 """The constant of reciprocal-rank fusion (Cormack, Clarke & Büttcher, SIGIR 2009)."""
@@ -64,7 +65,6 @@ MAX_ALIASES = 64
 """Ids of later notes that are remembered as another way to name the one that they joined."""
 _LIKE = 3
 """Nearest notes by words that a new one is compared with."""
-_DAY_S = 86_400.0
 _LEXICAL, _DENSE = NAMES.index("lexical_rank"), NAMES.index("dense_rank")
 
 Slots = NDArray[np.intp]
@@ -118,6 +118,7 @@ class Memory:
 
     def _clear(self) -> None:
         self._words = Lexical()
+        self._facts = Facts()
         self._vectors = self._no_vectors()
         self._kept: dict[int, Kept] = {}  # by slot, the longest kept first
         self._slot: dict[str, int] = {}  # by id, aliases among them
@@ -185,6 +186,7 @@ class Memory:
 
     def _add(self, slot: int, kept: Kept) -> None:
         self._kept[slot] = kept
+        self._facts.put(slot, kept)
         self._keys[_key(kept.note)] = slot
         self._slot.update(dict.fromkeys((kept.note.id, *kept.aliases), slot))
         if self.embedder is not None:
@@ -208,12 +210,14 @@ class Memory:
         while len(kept.aliases) > MAX_ALIASES:
             self._slot.pop(kept.aliases.pop(0), None)
         self._slot[note.id] = slot
+        self._facts.put(slot, kept)
 
     def _learn_feedback(self, feedback: Feedback) -> None:
         self.now = max(self.now, feedback.at)
         slot = self._slot.get(feedback.note)
         if slot is not None:
             self._kept[slot].judge(helped=feedback.helped, at=feedback.at)
+            self._facts.put(slot, self._kept[slot])
 
     def _evict(self) -> None:
         """Let go of a part of the least useful at once, so that looking for them is rare."""
@@ -295,22 +299,20 @@ class Memory:
             Candidates of each of the two searches.
         """
         weights = self._words.query(terms(query))
-        lexical, _ = self._words.search(weights, near)
-        dense = np.zeros(0, np.intp)
+        lexical = self._words.found(weights, 2 * near).tolist()
+        dense: list[int] = []
         if vector is not None and self._vectors is not None:
-            dense = self._vectors.search(vector, near).slots
-        slots = np.concatenate([lexical, dense[~np.isin(dense, lexical)]])
-        X = np.concatenate(
-            [
-                self._words.evidence(weights, slots),
-                self._cosines(vector, slots),
-                np.column_stack([_reciprocal(lexical, slots), _reciprocal(dense, slots)]),
-                self._facts(slots, project, now or self.now),
-            ],
-            axis=1,
-            dtype=np.float32,
-        )
-        return Candidates(slots, X, weights)
+            dense = self._vectors.search(vector, near).slots.tolist()
+        slots = np.array(list(dict.fromkeys([*lexical, *dense])), np.intp)
+        evidence = self._words.evidence(weights, slots)
+        ranks = np.zeros((len(slots), 2))
+        best = np.argsort(-evidence[: len(lexical), 0], kind="stable")[:near]
+        ranks[best, 0] = _reciprocal(len(best))
+        place = {slot: row for row, slot in enumerate(slots.tolist())}
+        ranks[[place[slot] for slot in dense], 1] = _reciprocal(len(dense))
+        facts = self._facts.columns(slots, project=project, now=now or self.now)
+        parts: list[NDArray[Any]] = [evidence, self._cosines(vector, slots), ranks, facts]
+        return Candidates(slots, np.concatenate(parts, axis=1, dtype=np.float32), weights)
 
     def columns(
         self,
@@ -329,7 +331,7 @@ class Memory:
             if slot in place:
                 ranks[row] = found.X[place[slot], [_LEXICAL, _DENSE]]
         words = self._words.evidence(found.weights, slots)
-        facts = self._facts(slots, project, now or self.now)
+        facts = self._facts.columns(slots, project=project, now=now or self.now)
         cosines = self._cosines(vector, slots)
         return np.concatenate([words, cosines, ranks, facts], axis=1, dtype=np.float32)
 
@@ -341,18 +343,6 @@ class Memory:
         if vector is None or self._vectors is None:
             return np.full((len(slots), 1), np.nan, np.float32)
         return self._vectors.cosines(vector, slots)[:, None]
-
-    def _facts(self, slots: Slots, project: str, now: float) -> NDArray[np.float64]:
-        rows = [
-            (
-                float(bool(project) and kept.note.project == project),
-                log1p(max(now - kept.last, 0.0) / _DAY_S) if kept.last else 0.0,
-                kept.useful(now),
-                log(kept.count),
-            )
-            for kept in map(self._kept.__getitem__, slots.tolist())
-        ]
-        return np.array(rows, np.float64).reshape(len(slots), 4)
 
     # -- on disk -----------------------------------------------------------------------------------
 
@@ -410,8 +400,6 @@ def _key(note: Note) -> str:
     return f"{note.project}|{plain_key(text_of(note))}"
 
 
-def _reciprocal(ranked: Slots, slots: Slots) -> NDArray[np.float64]:
-    """(n,) 1 / (60 + rank) of each slot in a ranking; 0 where it is not in it."""
-    place = {slot: rank for rank, slot in enumerate(ranked.tolist(), 1)}
-    ranks = np.array([place.get(slot, np.inf) for slot in slots.tolist()])
-    return np.asarray(1.0 / (_RANK + ranks))
+def _reciprocal(count: int) -> NDArray[np.float64]:
+    """(n,) 1 / (60 + rank) for the ranks from 1 on."""
+    return np.asarray(1.0 / (_RANK + np.arange(1, count + 1)))

@@ -13,7 +13,7 @@ from onward.features.alike import COSINE, Alike, agreement, cosine, plain_key, t
 from onward.features.kept import text_of
 from onward.features.memory import Memory
 from onward.features.sentences import Embedder
-from onward.models.memory import Ranker
+from onward.models.memory import Ranker, forgetting
 from onward.serving.answers.memory import LEAST, SURE
 from onward.training.metrics import ece
 
@@ -184,15 +184,11 @@ def _again(memory: Memory) -> Memory:
     return trial
 
 
-def scores(memory: Memory, one: Asked, model: Ranker) -> tuple[np.ndarray, np.ndarray]:
-    """Slots and log-odds of what a question finds; feedback counts in full."""
-    found = memory.candidates(one.text, memory.vector(one.text))
-    return found.slots, model.score(found.X)
-
-
 def _ranking(memory: Memory, one: Asked, model: Ranker) -> list[int]:
-    slots, score = scores(memory, one, model)
-    return [int(slots[place]) for place in np.argsort(-score, kind="stable")]
+    """Slots of what a question finds, as they are answered."""
+    found = memory.candidates(one.text, memory.vector(one.text))
+    p = forgetting(model.predict(found.X), found.X)
+    return [int(found.slots[place]) for place in np.argsort(-p, kind="stable")]
 
 
 def _wanted(memory: Memory, one: Asked) -> set[int | None]:

@@ -26,7 +26,7 @@ from onward.features.memory import NAMES, VERSION, Memory
 from onward.features.sentences import Embedder
 from onward.models.base import Matrix, Probabilities, Rows
 
-__all__ = ["COLUMNS", "Ranker", "fixed", "peers", "rows"]
+__all__ = ["COLUMNS", "Ranker", "fixed", "forgetting", "peers", "rows"]
 
 COLUMNS = ("bm25", "tfidf", "cosine", "useful", "same_project")
 """The columns that a ranker weighs by default."""
@@ -235,6 +235,16 @@ def fixed(X: Matrix) -> NDArray[np.float64]:
     words = FIXED_WORDS["tfidf"] * tfidf + FIXED_WORDS["bias"]
     odds = np.where(np.isnan(cosine), words, both) + X[:, _USEFUL]
     return np.asarray(1.0 / (1.0 + np.exp(-odds)))
+
+
+def forgetting(p: NDArray[np.float64], X: Matrix) -> NDArray[np.float64]:
+    """(n,) P(relevant) times what a note is still trusted: 1 unless it misled more than it helped.
+
+    The trust is the posterior mean of "it helps" over that of a note without feedback. In log-odds
+    alone a note whose words fit perfectly would outlive any number of complaints.
+    """
+    useful = X[:, _USEFUL].astype(np.float64)
+    return np.asarray(p * np.minimum(2.0 / (1.0 + np.exp(-useful)), 1.0))
 
 
 _TFIDF, _COSINE, _USEFUL = (NAMES.index(name) for name in ("tfidf", "cosine", "useful"))

@@ -25,7 +25,7 @@ from onward.data.errors import BundleError
 from onward.data.events import Event, Feedback, Note
 from onward.features.memory import CAPACITY, NAMES, VERSION, Candidates, Memory
 from onward.features.sentences import Embedder
-from onward.models.memory import fixed
+from onward.models.memory import fixed, forgetting
 from onward.serving.answers.base import Part
 
 __all__ = [
@@ -234,8 +234,8 @@ class Recaller:
     def _p(self, found: Candidates) -> NDArray[np.float64]:
         live = self._live
         if live is None or not len(found):
-            return fixed(found.X)
-        return np.asarray(live.run(found.X)[:, 1], np.float64)
+            return forgetting(fixed(found.X), found.X)
+        return forgetting(np.asarray(live.run(found.X)[:, 1], np.float64), found.X)
 
     def _best(self, found: Candidates, p: NDArray[np.float64]) -> list[int]:
         """Rows that are likely enough, the likeliest first, of equals the newest."""

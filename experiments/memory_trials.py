@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from experiments.memory_sets import Asked, searched
+from experiments.memory_sets import Asked, remembered, searched
 
 from onward.data.events import Feedback, Note
 from onward.features.alike import COSINE, Alike, agreement, cosine, plain_key, turned
@@ -203,7 +203,8 @@ def _first_wrong(memory: Memory, one: Asked, model: Ranker) -> int | None:
 def _state(
     memory: Memory, part: Sequence[Asked], model: Ranker, misleading: dict[str, int | None]
 ) -> dict[str, float]:
-    hits, ranks = [], []
+    hits: list[float] = []
+    ranks: list[float] = []
     for one in part:
         ranking = _ranking(memory, one, model)
         hits.append(float(ranking[0] in _wanted(memory, one)))
@@ -234,9 +235,9 @@ def unknown(
     ``given`` is the share of questions that get any answer, ``sure`` the share that are called sure
     of it, ``precision`` the share of the sure whose first note is relevant.
     """
-    memory = _memory_of([*train, *test], embedder)
-    tables = searched(memory, test)
-    first = [_first(table.X, table.y, model) for table in tables if len(table.y)]
+    memory = remembered([*train, *test], embedder)
+    tables = [table for table in searched(memory, test) if len(table.y)]
+    first = [_first(table.X, table.y, model) for table in tables]
     known = [pair for pair, table in zip(first, tables, strict=True) if table.relevant]
     gone = [_first(t.X[t.y == 0], t.y[t.y == 0], model) for t in tables if t.relevant]
     every = np.concatenate([model.predict(table.X) for table in tables])
@@ -251,12 +252,6 @@ def unknown(
         },
         "firsts": {"ece": ece(np.array(first)[:, 1], np.array(first)[:, 0], bins=5)},
     }
-
-
-def _memory_of(questions: Sequence[Asked], embedder: Embedder) -> Memory:
-    from experiments.memory_sets import remembered
-
-    return remembered(questions, embedder)
 
 
 def _first(X: np.ndarray, y: np.ndarray, model: Ranker) -> tuple[float, float]:

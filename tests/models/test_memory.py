@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import onnxruntime
 import pytest
@@ -115,7 +116,7 @@ def test_rows_know_nothing_of_their_own_outcome() -> None:
     """A row is what was known before its feedback: turning the outcome leaves it as it was."""
     log = history()
     turned = [
-        (seq, Feedback(**{**_fields(event), "helped": not event.helped}))
+        (seq, msgspec.structs.replace(event, helped=not event.helped))
         if seq == len(log) and isinstance(event, Feedback)
         else (seq, event)
         for seq, event in log
@@ -125,10 +126,6 @@ def test_rows_know_nothing_of_their_own_outcome() -> None:
     assert np.array_equal(one.X[-1], two.X[-1], equal_nan=True)
     assert one.y[-1] != two.y[-1]
     assert (np.diff(one.seq) > 0).all()
-
-
-def _fields(event: Feedback) -> dict[str, object]:
-    return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
 def test_it_learns_from_a_history() -> None:

@@ -50,7 +50,8 @@ class Hashed:
             for word in text.lower().split():
                 seed = int.from_bytes(word.encode()[:6].ljust(6), "big")
                 rows[place] += np.random.default_rng(seed).standard_normal(32)
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        length = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        return np.asarray(rows / length, np.float32)
 
 
 def filled(embedder: object = None) -> Recaller:

@@ -1,6 +1,6 @@
 """What can happen, as types.
 
-Five kinds of event make up the history. Each is immutable, has an ``id`` that makes
+Seven kinds of event make up the history. Each is immutable, has an ``id`` that makes
 storing it twice the same as storing it once, and converts to and from JSON without loss::
 
     Call                      what an agent is about to do
@@ -9,6 +9,8 @@ storing it twice the same as storing it once, and converts to and from JSON with
     Prompt                    what the user said
     Verdict                   what the user answered when asked about a step
     Sample                    a reading of the machine's resources
+    Note                      what was decided, with its reasons: a memory for later
+    Feedback                  whether a note that was recalled helped or misled
 
 Times are Unix seconds (UTC); 0 means that the source had no clock. Durations are seconds.
 """
@@ -26,6 +28,8 @@ __all__ = [
     "Call",
     "Decision",
     "Event",
+    "Feedback",
+    "Note",
     "Outcome",
     "Prompt",
     "Reason",
@@ -181,7 +185,43 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="sample", 
     """``mem_available_bytes``, ``disk_free_bytes``, ``load_1m``, ``cpu_percent`` ..."""
 
 
-Event = Step | Decision | Prompt | Verdict | Sample
+class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="note", tag_field="kind"):
+    """What was decided, in the words of whoever decided it: a memory for later."""
+
+    id: str
+    session: str
+    text: str
+    """What was decided, or found out."""
+    at: float = 0.0
+    agent: str = ""
+    project: str = ""
+    about: str = ""
+    """What it is about: the question, the task, a file, an error."""
+    reasons: list[str] = []
+    alternatives: list[str] = []
+    """What was weighed and not taken."""
+    tags: list[str] = []
+
+
+class Feedback(
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="feedback", tag_field="kind"
+):
+    """Whether a note that was recalled helped or misled: what came of a decision."""
+
+    id: str
+    session: str
+    note: str
+    """Id of the note."""
+    helped: bool
+    """False: it misled."""
+    at: float = 0.0
+    query: str = ""
+    """What was asked when it was recalled."""
+    text: str = ""
+    """What came of it, in words."""
+
+
+Event = Step | Decision | Prompt | Verdict | Sample | Note | Feedback
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

@@ -30,7 +30,7 @@ __all__ = ["redact", "redact_call", "redact_event", "redact_id"]
 E_ = TypeVar("E_", bound=Event)
 S_ = TypeVar("S_", bound=msgspec.Struct)
 
-_IDS = {"id", "session", "decision"}
+_IDS = {"id", "session", "decision", "note"}
 """Fields by which events find each other."""
 
 _KELVIN = "\u212a"

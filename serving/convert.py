@@ -74,7 +74,7 @@ def event_in(message: pb.Event) -> wire.Recordable:
     """The event of a message; raises `InputError` as `call_in` does."""
     kind = message.WhichOneof("kind")
     if kind is None:
-        raise InputError("An event is empty; set one of step, prompt, verdict, sample.")
+        raise InputError(f"An event is empty; set one of {', '.join(_EVENTS)}.")
     read, body = _EVENTS[kind]
     return wire.plain(_convert(read(getattr(message, kind)), body))
 
@@ -226,11 +226,42 @@ def _sample_fields(message: pb.Sample) -> dict[str, Any]:
     }
 
 
+def _note_fields(message: pb.Note) -> dict[str, Any]:
+    return {
+        "kind": "note",
+        "id": message.id,
+        "session": message.session,
+        "text": message.text,
+        "at": message.at,
+        "agent": message.agent,
+        "project": message.project,
+        "about": message.about,
+        "reasons": list(message.reasons),
+        "alternatives": list(message.alternatives),
+        "tags": list(message.tags),
+    }
+
+
+def _feedback_fields(message: pb.Feedback) -> dict[str, Any]:
+    return {
+        "kind": "feedback",
+        "id": message.id,
+        "session": message.session,
+        "note": message.note,
+        "helped": message.helped,
+        "at": message.at,
+        "query": message.query,
+        "text": message.text,
+    }
+
+
 _EVENTS: dict[str, tuple[Any, type[Any]]] = {
     "step": (_step_fields, wire.StepBody),
     "prompt": (_prompt_fields, wire.PromptBody),
     "verdict": (_verdict_fields, wire.VerdictBody),
     "sample": (_sample_fields, wire.SampleBody),
+    "note": (_note_fields, wire.NoteBody),
+    "feedback": (_feedback_fields, wire.FeedbackBody),
 }
 
 

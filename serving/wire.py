@@ -13,7 +13,16 @@ import msgspec
 from msgspec import Meta
 
 from onward.data.errors import InputError
-from onward.data.events import Call, Decision, Prompt, Sample, Step, Verdict
+from onward.data.events import (
+    Call,
+    Decision,
+    Feedback,
+    Note,
+    Prompt,
+    Sample,
+    Step,
+    Verdict,
+)
 
 __all__ = [
     "CallBody",
@@ -39,6 +48,8 @@ Key = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\u0000]+$")
 Time = Annotated[float, Meta(ge=0, le=1e11, description="Unix seconds; 0 = unknown.")]
 Seconds = Annotated[float, Meta(ge=0, le=1e12)]
 Amount = Annotated[float, Meta(ge=-1e300, le=1e300)]
+Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
+Texts = Annotated[list[Annotated[str, Meta(max_length=4096)]], Meta(max_length=50)]
 ExitCode = Annotated[int, Meta(ge=-(2**31), le=2**32)]
 
 
@@ -119,9 +130,43 @@ class SampleBody(
     values: dict[str, Amount] = msgspec.field(default_factory=dict)
 
 
-EventBody = StepBody | PromptBody | VerdictBody | SampleBody
+class NoteBody(
+    Note, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="note", tag_field="kind"
+):
+    """What was decided, with its reasons."""
+
+    id: Key
+    session: Key
+    text: Text
+    at: Time = 0.0
+    agent: Name = ""
+    project: Name = ""
+    about: Annotated[str, Meta(max_length=4096)] = ""
+    reasons: Texts = msgspec.field(default_factory=list)
+    alternatives: Texts = msgspec.field(default_factory=list)
+    tags: Texts = msgspec.field(default_factory=list)
+
+
+class FeedbackBody(
+    Feedback,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag="feedback",
+    tag_field="kind",
+):
+    """Whether a note that was recalled helped or misled."""
+
+    id: Key
+    session: Key
+    note: Key
+    at: Time = 0.0
+    query: Annotated[str, Meta(max_length=20_000)] = ""
+
+
+EventBody = StepBody | PromptBody | VerdictBody | SampleBody | NoteBody | FeedbackBody
 """What may be recorded; decisions are onward's own."""
-Recordable = Step | Prompt | Verdict | Sample
+Recordable = Step | Prompt | Verdict | Sample | Note | Feedback
 """The same, as the history holds it."""
 
 
@@ -292,8 +337,15 @@ def _decode(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
         raise InputError("The body is nested too deeply.") from error
 
 
-_PLAIN: dict[type, type[Step] | type[Prompt] | type[Verdict] | type[Sample]]
-_PLAIN = {StepBody: Step, PromptBody: Prompt, VerdictBody: Verdict, SampleBody: Sample}
+_Plain = type[Step] | type[Prompt] | type[Verdict] | type[Sample] | type[Note] | type[Feedback]
+_PLAIN: dict[type, _Plain] = {
+    StepBody: Step,
+    PromptBody: Prompt,
+    VerdictBody: Verdict,
+    SampleBody: Sample,
+    NoteBody: Note,
+    FeedbackBody: Feedback,
+}
 
 
 def plain(event: EventBody) -> Recordable:

@@ -2,8 +2,8 @@
 
 A step becomes an agent's entry with one tool call and its observation, a prompt a user's
 entry. What ATIF has no field for (outcome, exit code, exact times ...) stands in
-``extra.onward``, so that reading the file back gives the same events. Decisions, verdicts and
-samples have no place in ATIF and are left out.
+``extra.onward``, so that reading the file back gives the same events. Decisions, verdicts,
+samples, notes and feedback have no place in ATIF and are left out.
 
 Specification: Harbor, RFC 0001, "Agent Trajectory Interchange Format".
 """

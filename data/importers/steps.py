@@ -37,7 +37,7 @@ __all__ = ["name", "read", "sniff"]
 name = "steps"
 
 _PROMPT_ROLES = {"prompt", "continuation", "command", "interrupt"}
-_OWN_KINDS = {"decision", "verdict", "sample"}
+_OWN_KINDS = {"decision", "verdict", "sample", "note", "feedback"}
 _OUTCOMES = {
     **{outcome.value: outcome for outcome in Outcome},
     "timeout": Outcome.ERROR,

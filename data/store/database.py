@@ -42,15 +42,19 @@ class Database:
         with translated(where):
             database = cls(connect(url, read_only=read_only, busy_s=busy_s), sql, where)
         try:
-            if not read_only and not database._is_made():
-                database._create()
-            if database._checked() < SCHEMA and not read_only:
-                with database.transaction() as cursor:
-                    cursor.execute(sql.set_meta, (str(SCHEMA), "schema"))
+            if not read_only:
+                database._make()
+            database._check()
         except BaseException:
             database.close()
             raise
         return database
+
+    def _make(self) -> None:
+        if not self._is_made():
+            self._create()
+        if self.meta("schema") == "1":
+            self._upgrade()
 
     def _is_made(self) -> bool:
         with self.reading() as cursor:
@@ -66,15 +70,26 @@ class Database:
             cursor.execute(self.sql.add_meta, ("schema", str(SCHEMA)))
             cursor.execute(self.sql.add_meta, ("identity", secrets.token_hex(8)))
 
-    def _checked(self) -> int:
-        """The version of what is stored."""
-        found = int(self.meta("schema"))
-        if found > SCHEMA:
+    def _upgrade(self) -> None:
+        with self.transaction() as cursor:
+            cursor.execute(self.sql.meta, ("schema",))
+            row: Any = cursor.fetchone()
+            if row[0] == "1":  # else another process was first
+                for change in self.sql.upgrade.split(";"):
+                    cursor.execute(change)
+
+    def _check(self) -> None:
+        made = int(self.meta("schema"))
+        if made < SCHEMA:
+            raise StoreError(
+                f"an earlier version of onward made the history at {self._where}; open it once for "
+                "writing, as `onward serve` does, to bring it up to date"
+            )
+        if made > SCHEMA:
             raise StoreError(
                 f"a later version of onward made the history at {self._where}; update onward to "
                 "use it"
             )
-        return found
 
     def meta(self, name: str) -> str:
         """A fact about the store itself: ``schema`` or ``identity``."""

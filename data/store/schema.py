@@ -13,7 +13,7 @@ __all__ = ["POSTGRES", "SCHEMA", "SQLITE", "Statements"]
 
 SCHEMA = 2
 """Version of what is stored; a history of a later version is refused, not misread. Version 1 holds
-blocks in JSON only; it becomes version 2 when it is opened to write."""
+blocks in JSON only, and no notes; it is brought up to date when it is opened for writing."""
 
 
 class Statements(NamedTuple):
@@ -34,7 +34,8 @@ class Statements(NamedTuple):
             seq INTEGER PRIMARY KEY, first INTEGER NOT NULL,
             steps INTEGER NOT NULL, decisions INTEGER NOT NULL, prompts INTEGER NOT NULL,
             verdicts INTEGER NOT NULL, samples INTEGER NOT NULL,
-            raw_size INTEGER NOT NULL, body BLOB NOT NULL);
+            raw_size INTEGER NOT NULL, body BLOB NOT NULL,
+            notes INTEGER NOT NULL DEFAULT 0, feedback INTEGER NOT NULL DEFAULT 0);
         CREATE TABLE IF NOT EXISTS run (
             prefix TEXT NOT NULL, kind INTEGER NOT NULL,
             low INTEGER NOT NULL, high INTEGER NOT NULL, block INTEGER NOT NULL,
@@ -43,15 +44,20 @@ class Statements(NamedTuple):
             session TEXT NOT NULL, block INTEGER NOT NULL,
             PRIMARY KEY (session, block)) WITHOUT ROWID"""
     """The tables. A block's number is the seq of its last event; its columns steps to
-    samples count the events of each kind up to and with it, in the order of `KINDS`."""
+    samples, notes and feedback count the events of each kind up to and with it."""
+
+    upgrade: str = """
+        ALTER TABLE block ADD COLUMN notes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE block ADD COLUMN feedback INTEGER NOT NULL DEFAULT 0;
+        UPDATE meta SET value = '2' WHERE name = 'schema'"""
+    """From version 1 to 2."""
 
     meta: str = "SELECT value FROM meta WHERE name = ?"
     add_meta: str = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING"
-    set_meta: str = "UPDATE meta SET value = ? WHERE name = ?"
 
-    last: str = """SELECT seq, steps, decisions, prompts, verdicts, samples
-        FROM block ORDER BY seq DESC LIMIT 1"""
-    """The newest block: its seq and the totals."""
+    last: str = """SELECT seq, steps, decisions, prompts, verdicts, samples,
+        notes, feedback FROM block ORDER BY seq DESC LIMIT 1"""
+    """The newest block: its seq and the totals, in the order of `KINDS`."""
 
     overlaps: str = """SELECT 1 FROM (
             SELECT json_extract(value, '$[0]') AS new_prefix,
@@ -70,7 +76,8 @@ class Statements(NamedTuple):
         WHERE prefix = ? AND kind = ? AND low <= ? ORDER BY low DESC LIMIT 1"""
     """The run in which an id would be, and its block."""
 
-    add_block: str = "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    add_block: str = """INSERT INTO block (seq, first, steps, decisions, prompts, verdicts, samples,
+        notes, feedback, raw_size, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
     add_run: str = "INSERT INTO run VALUES (?, ?, ?, ?, ?)"
     add_shelf: str = "INSERT INTO shelf VALUES (?, ?)"
 

@@ -187,17 +187,63 @@ class Sample(_message.Message):
     values: _containers.ScalarMap[str, float]
     def __init__(self, id: _Optional[str] = ..., at: _Optional[float] = ..., session: _Optional[str] = ..., host: _Optional[str] = ..., values: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
+class Note(_message.Message):
+    __slots__ = ("id", "session", "text", "at", "agent", "project", "about", "reasons", "alternatives", "tags")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    session: str
+    text: str
+    at: float
+    agent: str
+    project: str
+    about: str
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    alternatives: _containers.RepeatedScalarFieldContainer[str]
+    tags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., session: _Optional[str] = ..., text: _Optional[str] = ..., at: _Optional[float] = ..., agent: _Optional[str] = ..., project: _Optional[str] = ..., about: _Optional[str] = ..., reasons: _Optional[_Iterable[str]] = ..., alternatives: _Optional[_Iterable[str]] = ..., tags: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Feedback(_message.Message):
+    __slots__ = ("id", "session", "note", "helped", "at", "query", "text")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    HELPED_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    session: str
+    note: str
+    helped: bool
+    at: float
+    query: str
+    text: str
+    def __init__(self, id: _Optional[str] = ..., session: _Optional[str] = ..., note: _Optional[str] = ..., helped: _Optional[bool] = ..., at: _Optional[float] = ..., query: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
 class Event(_message.Message):
-    __slots__ = ("step", "prompt", "verdict", "sample")
+    __slots__ = ("step", "prompt", "verdict", "sample", "note", "feedback")
     STEP_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    FEEDBACK_FIELD_NUMBER: _ClassVar[int]
     step: Step
     prompt: Prompt
     verdict: Verdict
     sample: Sample
-    def __init__(self, step: _Optional[_Union[Step, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., sample: _Optional[_Union[Sample, _Mapping]] = ...) -> None: ...
+    note: Note
+    feedback: Feedback
+    def __init__(self, step: _Optional[_Union[Step, _Mapping]] = ..., prompt: _Optional[_Union[Prompt, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., sample: _Optional[_Union[Sample, _Mapping]] = ..., note: _Optional[_Union[Note, _Mapping]] = ..., feedback: _Optional[_Union[Feedback, _Mapping]] = ...) -> None: ...
 
 class RecordRequest(_message.Message):
     __slots__ = ("events", "idempotency_key")

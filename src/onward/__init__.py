@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onward.data.errors import OnwardError
-    from onward.data.events import Band, Call, Decision, Outcome, Prompt, Sample, Step, Verdict
+    from onward.data.events import (
+        Band,
+        Call,
+        Decision,
+        Feedback,
+        Note,
+        Outcome,
+        Prompt,
+        Sample,
+        Step,
+        Verdict,
+    )
     from onward.serving.client import AsyncClient, Client
 
 __all__ = [
@@ -26,6 +37,8 @@ __all__ = [
     "Call",
     "Client",
     "Decision",
+    "Feedback",
+    "Note",
     "OnwardError",
     "Outcome",
     "Prompt",

@@ -12,6 +12,8 @@ from onward.data.events import (
     Call,
     Decision,
     Event,
+    Feedback,
+    Note,
     Outcome,
     Prompt,
     Reason,
@@ -284,6 +286,18 @@ EVERYWHERE = [
     Prompt(id=AWS, session=AWS, text=AWS, agent=AWS, project=AWS, role=AWS),
     Verdict(id=AWS, session=AWS, decision=AWS, approved=True, text=AWS),
     Sample(id=AWS, at=0.0, session=AWS, host=AWS, values={AWS: 1.0}),
+    Note(
+        id=AWS,
+        session=AWS,
+        text=AWS,
+        agent=AWS,
+        project=AWS,
+        about=AWS,
+        reasons=[AWS],
+        alternatives=[AWS],
+        tags=[AWS],
+    ),
+    Feedback(id=AWS, session=AWS, note=AWS, helped=True, query=AWS, text=AWS),
 ]
 
 
@@ -311,11 +325,14 @@ def test_events_still_find_each_other() -> None:
         Prompt(id="1", session=AWS, text=""),
         Verdict(id="1", session=AWS, decision=AWS, approved=True),
     )
+    note = Note(id=AWS, session=AWS, text="")
+    feedback = Feedback(id="1", session=AWS, note=AWS, helped=False)
 
     sessions = {redact_event(event).session for event in (step, prompt, verdict)}
 
     assert sessions == {redact_id(AWS)}
     assert redact_event(step).decision == redact_event(verdict).decision == redact_id(AWS)
+    assert redact_event(feedback).note == redact_event(note).id == redact_id(AWS)
     assert redact_id(AWS) != redact_id(OTHER)
 
 

@@ -25,6 +25,8 @@ from onward.data.events import (
     Call,
     Decision,
     Event,
+    Feedback,
+    Note,
     Outcome,
     Prompt,
     Reason,
@@ -59,6 +61,8 @@ ONE_OF_EACH: tuple[Event, ...] = (
     Prompt(id="1", session="a", text="weiter, bitte – 続けて 🙂"),
     Verdict(id="1", session="a", decision="1", approved=False),
     Sample(id="1", at=3.0, values={"load_1m": 0.5}),
+    Note(id="1", session="a", text="use the lock file", reasons=["two writers"], tags=["store"]),
+    Feedback(id="1", session="a", note="1", helped=True),
 )
 
 # Small sets, so that numbers meet, leave gaps and come twice.
@@ -83,7 +87,7 @@ def _events(found: Iterable[tuple[int, Event]]) -> list[Event]:
 
 def test_every_kind_comes_back_as_it_went_in(history: History) -> None:
     """Every kind of event is read back equal, in order, with consecutive seqs."""
-    assert history.append(ONE_OF_EACH) == [1, 2, 3, 4, 5]
+    assert history.append(ONE_OF_EACH) == [1, 2, 3, 4, 5, 6, 7]
 
     assert list(history.scan()) == list(enumerate(ONE_OF_EACH, 1))
     assert {type(event) for event in ONE_OF_EACH} == set(KINDS)
@@ -104,8 +108,8 @@ def test_counts_by_kind(history: History) -> None:
     history.append(ONE_OF_EACH)
     history.append([Prompt(id="2", session="a", text="")])
 
-    expected = {"Step": 1, "Decision": 1, "Prompt": 2, "Verdict": 1, "Sample": 1}
-    assert history.count() == expected
+    others = dict.fromkeys(("Step", "Decision", "Verdict", "Sample", "Note", "Feedback"), 1)
+    assert history.count() == {"Prompt": 2, **others}
 
 
 def test_an_empty_append_is_nothing(history: History) -> None:
@@ -331,6 +335,29 @@ def test_a_later_version_is_refused(address: str, history: History) -> None:
 
     with pytest.raises(StoreError, match="update onward"):
         History.open(address)
+
+
+def _back_to_version_1(history: History) -> None:
+    with history._database.transaction() as cursor:
+        cursor.execute("ALTER TABLE block DROP COLUMN notes")
+        cursor.execute("ALTER TABLE block DROP COLUMN feedback")
+        cursor.execute("UPDATE meta SET value = '1' WHERE name = 'schema'")
+
+
+def test_an_earlier_version_is_brought_up_to_date(address: str, history: History) -> None:
+    """A history from before notes keeps its events and its digest, and takes notes."""
+    old, new = ONE_OF_EACH[:5], ONE_OF_EACH[5:]
+    history.append(old)
+    digest = history.digest()
+    _back_to_version_1(history)
+
+    with pytest.raises(StoreError, match="once for writing"):
+        History.open(address, read_only=True)
+    with History.open(address) as again:
+        assert (again.identity, again.digest()) == (history.identity, digest)
+        assert again.append(new) == [6, 7]
+        assert again.count() == dict.fromkeys((kind.__name__ for kind in KINDS), 1)
+        assert _events(again.scan()) == list(ONE_OF_EACH)
 
 
 def test_a_damaged_block_is_named(history: History, step: MakeStep) -> None:

@@ -91,12 +91,14 @@ def test_records(stub: Any) -> None:
         pb.Event(prompt=pb.Prompt(id="g-2", session="s", text="go on")),
         pb.Event(verdict=pb.Verdict(id="g-3", session="s", decision="d", approved=True)),
         pb.Event(sample=pb.Sample(id="g-4", at=1.0, values={"load_1m": 1.0})),
+        pb.Event(note=pb.Note(id="g-5", session="s", text="use pathlib", tags=["paths"])),
+        pb.Event(feedback=pb.Feedback(id="g-6", session="s", note="g-5", helped=True)),
     ]
     first = stub.Record(pb.RecordRequest(events=events))
     again = stub.Record(pb.RecordRequest(events=events))
 
-    assert (first.stored, first.duplicates) == (4, 0)
-    assert (again.stored, again.duplicates) == (0, 4)
+    assert (first.stored, first.duplicates) == (6, 0)
+    assert (again.stored, again.duplicates) == (0, 6)
     assert list(first.seqs) == list(again.seqs)
 
 

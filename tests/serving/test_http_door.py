@@ -79,7 +79,7 @@ def test_records_one_or_many(server: Running, steps: MakeSteps) -> None:
 
 
 def test_records_every_kind(server: Running) -> None:
-    """Steps, prompts, verdicts and samples are taken; decisions are onward's own."""
+    """All that callers may tell is taken; decisions are onward's own."""
     decision = ask(server, "POST", "/v1/decide", CALL).json
     events = [
         {**STEP, "id": "kinds-1", "decision": decision["id"]},
@@ -92,9 +92,11 @@ def test_records_every_kind(server: Running) -> None:
             "approved": True,
         },
         {"kind": "sample", "id": "kinds-4", "at": 1.0, "values": {"load_1m": 0.5}},
+        {"kind": "note", "id": "kinds-5", "session": "s", "text": "use pathlib", "reasons": ["x"]},
+        {"kind": "feedback", "id": "k-6", "session": "s", "note": "kinds-5", "helped": True},
     ]
 
-    assert ask(server, "POST", "/v1/steps", events).json["stored"] == 4
+    assert ask(server, "POST", "/v1/steps", events).json["stored"] == 6
     assert ask(server, "POST", "/v1/steps", decision).status == 400
 
 

@@ -18,6 +18,8 @@ from onward.data.events import (
     Call,
     Decision,
     Event,
+    Feedback,
+    Note,
     Outcome,
     Prompt,
     Sample,
@@ -62,6 +64,20 @@ CALLS = st.builds(
 )
 OTHERS = (
     st.builds(Sample, id=IDS, at=TIMES, session=SESSIONS, host=WORDS, values=NUMBERS)
+    | st.builds(
+        Note,
+        id=IDS,
+        session=SESSIONS,
+        text=WORDS,
+        at=TIMES,
+        about=WORDS,
+        reasons=st.lists(WORDS, max_size=2),
+        alternatives=st.lists(WORDS, max_size=2),
+        tags=st.lists(WORDS, max_size=2),
+    )
+    | st.builds(
+        Feedback, id=IDS, session=SESSIONS, note=WORDS, helped=st.booleans(), at=TIMES, text=WORDS
+    )
     | st.builds(Verdict, id=IDS, session=SESSIONS, decision=WORDS, approved=st.booleans(), at=TIMES)
     | st.builds(
         Decision,

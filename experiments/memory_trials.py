@@ -1,0 +1,270 @@
+"""What memory does beyond ranking: joins copies, sinks what misled, says when it knows nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from experiments.memory_sets import Asked, remembered, searched
+
+from onward.data.events import Feedback, Note
+from onward.features.alike import COSINE, Alike, agreement, cosine, plain_key, turned
+from onward.features.kept import text_of
+from onward.features.memory import Memory
+from onward.features.sentences import Embedder
+from onward.models.memory import Ranker, forgetting
+from onward.serving.answers.memory import LEAST, SURE
+from onward.training.metrics import ece
+
+__all__ = ["duplicates", "feedback", "unknown"]
+
+Random = np.random.Generator
+_LEAST_WORDS = 5
+NOTES = 150
+"""Notes that copies are made of."""
+ROUNDS = 6
+NOISE = 0.1
+"""Share of simulated verdicts that are wrong."""
+
+
+# -- duplicates ------------------------------------------------------------------------------------
+
+
+def _case(text: str, random: Random) -> str:
+    return text.lower().rstrip(".!? ") + str(random.choice(["", ".", "!", " "]))
+
+
+def _typo(text: str, random: Random) -> str:
+    words = text.split()
+    long = [place for place, word in enumerate(words) if len(word) > 5 and word.isalpha()]
+    if not long:
+        return text + "!"
+    place = int(random.choice(long))
+    at = int(random.integers(1, len(words[place]) - 2))
+    word = words[place]
+    words[place] = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    return " ".join(words)
+
+
+def _polite(text: str, random: Random) -> str:
+    return str(random.choice(["Please: ", "Hello, ", "So, "])) + text + " Thanks."
+
+
+def _swapped(text: str, random: Random) -> str:
+    """The sentences in another order."""
+    sentences = [part for part in re.split(r"(?<=[.!?])\s+", text) if part]
+    return " ".join(sentences[1:] + sentences[:1]) if len(sentences) > 1 else text + " indeed"
+
+
+def _dropped(text: str, random: Random) -> str:
+    """Without one of its words."""
+    words = text.split()
+    plain = [p for p, w in enumerate(words) if w.isalpha() and not turned(w, "")]
+    if not plain:
+        return text
+    del words[int(random.choice(plain))]
+    return " ".join(words)
+
+
+def _negated(text: str, random: Random) -> str:
+    words = text.split()
+    words.insert(int(random.integers(1, len(words))), "not")
+    return " ".join(words)
+
+
+def _renumbered(text: str, random: Random) -> str:
+    numbers = re.findall(r"\d+", text)
+    if not numbers:
+        return text + f" in {random.integers(2, 99)} days"
+    number = str(random.choice(numbers))
+    return text.replace(number, str(int(number[:9]) + 1), 1)
+
+
+_COPIES = {
+    "case": _case,
+    "typo": _typo,
+    "polite": _polite,
+    "swapped": _swapped,
+    "dropped": _dropped,
+}
+_OTHERS = {"negated": _negated, "renumbered": _renumbered}
+
+
+def duplicates(
+    questions: Sequence[Asked], embedder: Embedder, *, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Share of pairs that each way of comparing joins, by kind of pair.
+
+    The first five kinds are copies and ought to join; ``negated`` and ``renumbered`` say something
+    else, and so do ``relevant`` (two notes judged relevant for one question) and ``near`` (two
+    notes recalled for one question of which one is not).
+    """
+    random = np.random.default_rng(seed)
+    pairs = _pairs(questions, random)
+    alike, words = Alike(embedder), Alike()
+    ways: dict[str, Callable[[str, str], bool]] = {
+        "onward": alike.same,
+        "onward_words": words.same,
+        "same_words": lambda one, two: plain_key(one) == plain_key(two),
+        "cosine_alone": lambda one, two: cosine(embedder, one, two) >= COSINE,
+        "words_alone": lambda one, two: agreement(one, two) >= 0.6,
+    }
+    return {
+        way: {kind: float(np.mean([same(*pair) for pair in some])) for kind, some in pairs.items()}
+        for way, same in ways.items()
+    }
+
+
+def _pairs(questions: Sequence[Asked], random: Random) -> dict[str, list[tuple[str, str]]]:
+    notes = {plain_key(text_of(note)): note for asked in questions for note in asked.notes}
+    texts = [text_of(note) for note in notes.values() if len(note.text.split()) >= _LEAST_WORDS]
+    chosen = [texts[place] for place in random.permutation(len(texts))[:NOTES]]
+    pairs = {
+        kind: [(text, change(text, random)) for text in chosen]
+        for kind, change in {**_COPIES, **_OTHERS}.items()
+    }
+    relevant: list[tuple[str, str]] = []
+    near: list[tuple[str, str]] = []
+    for asked in questions:
+        good, bad = ([n for n, r in _judged(asked) if r is want] for want in (True, False))
+        relevant += [
+            (text_of(good[0]), text_of(note)) for note in good[1:] if _differ(good[0], note)
+        ]
+        near += [(text_of(good[0]), text_of(note)) for note in bad if good]
+    return {**pairs, "relevant": relevant, "near": near}
+
+
+def _judged(asked: Asked) -> list[tuple[Note, bool]]:
+    return list(zip(asked.notes, asked.relevant, strict=True))
+
+
+def _differ(one: Note, two: Note) -> bool:
+    return plain_key(text_of(one)) != plain_key(text_of(two))
+
+
+# -- feedback --------------------------------------------------------------------------------------
+
+
+def feedback(
+    questions: Sequence[Asked], memory: Memory, model: Ranker, *, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """How ranking changes when what is recalled first is judged, round after round.
+
+    In each round each question of one half is asked, and the first note is judged: it helped if it
+    is relevant, else it misled; a tenth of the verdicts are wrong. The other half is only asked, to
+    see what the verdicts of others do to it. ``hit`` is the share whose first note is relevant,
+    ``misleading_rank`` the mean rank of notes that were first and irrelevant before any feedback.
+    """
+    random = np.random.default_rng(seed)
+    asked = [one for one in questions if any(one.relevant)]
+    order = random.permutation(len(asked))
+    half = len(asked) // 2
+    parts = {
+        "judged": [asked[place] for place in order[:half]],
+        "only_asked": [asked[place] for place in order[half:]],
+    }
+    trial = _again(memory)
+    misleading = {one.id: _first_wrong(trial, one, model) for one in asked}
+    figures = {}
+    for number in range(ROUNDS + 1):
+        for name, part in parts.items():
+            figures[f"{name}_after_{number}"] = _state(trial, part, model, misleading)
+        for one in parts["judged"]:
+            _judge_first(trial, one, model, random)
+    return figures
+
+
+def _again(memory: Memory) -> Memory:
+    """The same memory once more, so that the trial changes nothing."""
+    trial = Memory(memory.embedder)
+    trial.load(memory.dump())
+    while trial.embed():
+        pass
+    return trial
+
+
+def _ranking(memory: Memory, one: Asked, model: Ranker) -> list[int]:
+    """Slots of what a question finds, as they are answered."""
+    found = memory.candidates(one.text, memory.vector(one.text))
+    p = forgetting(model.predict(found.X), found.X)
+    return [int(found.slots[place]) for place in np.argsort(-p, kind="stable")]
+
+
+def _wanted(memory: Memory, one: Asked) -> set[int | None]:
+    return {memory.slot(note.id) for note, relevant in _judged(one) if relevant}
+
+
+def _first_wrong(memory: Memory, one: Asked, model: Ranker) -> int | None:
+    first = _ranking(memory, one, model)[0]
+    return None if first in _wanted(memory, one) else first
+
+
+def _state(
+    memory: Memory, part: Sequence[Asked], model: Ranker, misleading: dict[str, int | None]
+) -> dict[str, float]:
+    hits: list[float] = []
+    ranks: list[float] = []
+    for one in part:
+        ranking = _ranking(memory, one, model)
+        hits.append(float(ranking[0] in _wanted(memory, one)))
+        wrong = misleading[one.id]
+        if wrong is not None:
+            ranks.append(ranking.index(wrong) + 1 if wrong in ranking else len(ranking))
+    return {"hit": float(np.mean(hits)), "misleading_rank": float(np.mean(ranks or [np.nan]))}
+
+
+def _judge_first(memory: Memory, one: Asked, model: Ranker, random: Random) -> None:
+    first = _ranking(memory, one, model)[0]
+    helped = (first in _wanted(memory, one)) != (random.random() < NOISE)
+    note = memory[first].note.id
+    count = int(random.integers(1 << 60))
+    memory.learn(Feedback(id=f"{count}", session="trial", note=note, helped=bool(helped)))
+
+
+# -- nothing is known ------------------------------------------------------------------------------
+
+
+def unknown(
+    train: Sequence[Asked], test: Sequence[Asked], embedder: Embedder, model: Ranker
+) -> dict[str, dict[str, float]]:
+    """P(relevant) of the first note: calibration, how often it is sure, and of what nothing knows.
+
+    ``known`` asks the judged questions that have relevant notes among all notes. ``unknown`` asks
+    them with those notes taken out, which is harder than strange questions: near ones are left.
+    ``given`` is the share of questions that get any answer, ``sure`` the share that are called sure
+    of it, ``precision`` the share of the sure whose first note is relevant.
+    """
+    memory = remembered([*train, *test], embedder)
+    tables = [table for table in searched(memory, test) if len(table.y)]
+    first = [_first(table.X, table.y, model) for table in tables]
+    known = [pair for pair, table in zip(first, tables, strict=True) if table.relevant]
+    gone = [_first(t.X[t.y == 0], t.y[t.y == 0], model) for t in tables if t.relevant]
+    every = np.concatenate([model.predict(table.X) for table in tables])
+    truth = np.concatenate([table.y for table in tables])
+    return {
+        "known": _shares(known),
+        "unknown": _shares(gone),
+        "all_candidates": {
+            "ece": ece(truth, every),
+            "said": float(every.mean()),
+            "seen": float(truth.mean()),
+        },
+        "firsts": {"ece": ece(np.array(first)[:, 1], np.array(first)[:, 0], bins=5)},
+    }
+
+
+def _first(X: np.ndarray, y: np.ndarray, model: Ranker) -> tuple[float, float]:
+    p = model.predict(X)
+    best = int(np.argmax(p))
+    return float(p[best]), float(y[best])
+
+
+def _shares(firsts: Sequence[tuple[float, float]]) -> dict[str, float]:
+    p, y = np.array(firsts).T
+    sure = p >= SURE
+    return {
+        "given": float(np.mean(p >= LEAST)),
+        "sure": float(np.mean(sure)),
+        "precision": float(y[sure].mean()) if sure.any() else float("nan"),
+    }

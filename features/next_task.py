@@ -154,11 +154,18 @@ class NextFold:
         X[:, at + 1 :] = own
         return Asked(tuple([names[i] for i in order]), X, voices[:, order])
 
+    @property
+    def started(self) -> bool:
+        """Whether any label was learned yet."""
+        return bool(self._ids)
+
     def known(self, label: str) -> bool:
         """Whether a label has a number of its own."""
         return label in self._ids
 
-    def followed(self, session: str, agent: str, project: str, label: str) -> dict[str, list[int]]:
+    def followed(
+        self, session: str, agent: str, project: str, label: str
+    ) -> dict[str, tuple[int, int]]:
         """How often a label came after the session's last one, of how many times.
 
         Gives ``session``, ``project`` and ``history``, each with its two counts.
@@ -172,7 +179,7 @@ class NextFold:
         }
         number = self._ids.get(label, 0)
         return {
-            name: [round(table.get(number, 0.0)), round(sum(table.values()))]
+            name: (round(table.get(number, 0.0)), round(sum(table.values())))
             for name, table in tables.items()
         }
 
@@ -288,10 +295,13 @@ class NextFold:
 
     # -- learning --------------------------------------------------------------------------------
 
-    def learn(self, event: Event) -> None:
-        """Takes in one event; what tells nothing of steps changes nothing."""
+    def learn(self, event: Event, *, teach: bool = True) -> None:
+        """Takes in one event; what tells nothing of steps changes nothing.
+
+        With ``teach`` off the event moves its own session on and teaches nothing about others.
+        """
         if isinstance(event, Step):
-            self._learn_step(event)
+            self._learn_step(event, teach=teach)
         elif isinstance(event, Prompt):
             self._learn_prompt(event)
 
@@ -300,16 +310,17 @@ class NextFold:
         trail.hear(prompt)
         self._learned += 1
 
-    def _learn_step(self, step: Step) -> None:
+    def _learn_step(self, step: Step, *, teach: bool) -> None:
         label = label_of(step)
-        number = self._number(label) if label else 0
+        number = self._number(label) if label and teach else self._ids.get(label, 0)
         now, said = self._seen(step.session, step.agent, step.project)
         trail = self._trail(step.session)
         action = action_of(step)
         if label:
-            self._learn_label(now, said, trail, number)
-            kinds = self._kinds.setdefault(number, {})
-            kinds[action.kind] = kinds.get(action.kind, 0) + 1
+            trail.counts.learn(now.session, number)
+            trail.follow(now.situations, number)
+        if label and teach:
+            self._learn_label(now, said, number, action.kind)
         trail.learn(step, action, number)
         home = crc32(f"{step.agent}|{step.project}".encode("utf-8", "replace"))
         place = self._homes.pop(home, None) or _Place()
@@ -320,17 +331,15 @@ class NextFold:
             del self._homes[next(iter(self._homes))]
         self._learned += 1
 
-    def _learn_label(
-        self, now: Now, said: NDArray[np.float32], trail: Trail, number: int
-    ) -> None:
+    def _learn_label(self, now: Now, said: NDArray[np.float32], number: int, kind: int) -> None:
         self.steps.learn(now.steps, number)
         self.steps.learn(now.shapes, number)
         self.places.learn(now.place, number)
         self.recent.learn(now.recent, number)
-        trail.counts.learn(now.session, number)
-        trail.follow(now.situations, number)
         self._weights.learn(now.slots, said, number)
         self._times[number] = self._times.get(number, 0) + 1
+        kinds = self._kinds.setdefault(number, {})
+        kinds[kind] = kinds.get(kind, 0) + 1
 
     def _number(self, label: str) -> int:
         """A label's number; 0 = it is rare as yet."""

@@ -124,8 +124,8 @@ class Trail(msgspec.Struct, gc=False):
 
     def check_state(self) -> int:
         """Whether anything was checked (4), it went well (2), files changed since (1)."""
-        return 4 * (self.last_check != NEVER) + 2 * self.check_ok + (
-            self.last_check < self.last_edit
+        return (
+            4 * (self.last_check != NEVER) + 2 * self.check_ok + (self.last_check < self.last_edit)
         )
 
     # -- learning ------------------------------------------------------------------------------

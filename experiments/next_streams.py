@@ -19,12 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from experiments.held_out import History, dealt, read_sets
 
 from onward.data.errors import FormatError, NotFound
 from onward.data.events import Event, Outcome, Step
 from onward.features.step_label import frequent, label_of
-
-from experiments.held_out import History, dealt, read_sets
 
 __all__ = ["Log", "Task", "tasks_of"]
 

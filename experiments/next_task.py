@@ -11,7 +11,7 @@ and what is a label stands in `experiments.next_streams`. The judged stream is w
 served: asked, answered through ONNX, then learned, step by step. Of a process log nothing is
 learned from judged cases but within the case itself.
 
-Methods:
+What is compared:
 
 - ``onward``    what is served
 - ``frozen``    the same, learning nothing in the judged stream but within each session (agents)
@@ -22,8 +22,8 @@ Methods:
 - ``lightgbm``  untuned, over the last five labels, the last outcome and the session's counts
 - ``frequent``  the most frequent labels of the training part
 
-``top1`` and ``top3`` are shares of hits; ``coverage_70`` is the share of steps where the first label
-is said with at least 70 %, ``precision_70`` what of those came true; ``ece`` is that of the first
+``top1`` and ``top3`` are shares of hits; ``coverage_70`` is the share of steps where the first
+label is said with at least 70 %, ``precision_70`` what of those came true; ``ece`` is that of the first
 label; ``second`` and ``third`` are hits of the first label for the step after the next one and for
 the one after that. Intervals are 95 % by bootstrap over sessions, or over repositories where those
 are held out. With ``--json`` the figures of ``onward`` stand under the set's name, those of the
@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import OnwardError
 from onward.data.events import Outcome, Step
-from onward.features.next_task import VOICES, Asked, NextFold
+from onward.features.next_task import VOICES, NextFold
 from onward.features.step_label import OTHER, label_of
 from onward.models.next_task import CONFIDENT, NextTask, rows
 from onward.training.metrics import bootstrap, ece, reliability
@@ -151,29 +151,23 @@ def _walk(task: Task, fold: NextFold, model: NextTask, *, run: Run, teach: bool)
                 found["onward"].add(asked.labels, p, truth)
                 for name, voice in (("weights", _WEIGHTS), ("counts", _COUNTS)):
                     found[name].add(asked.labels, asked.voices[voice], truth)
-                _look_ahead(task, fold, event, asked, p, truths[event.session][place:], found)
+                steps = truths[event.session][place:][:3]
+                first = list(zip(asked.labels, p.tolist(), strict=True))
+                ahead = fold.ahead(event.session, first, steps=len(steps))
+                _look_ahead(task, ahead, steps[1:], found["onward"])
         fold.learn(event, teach=teach)
     return dict(found)
 
 
 def _look_ahead(
-    task: Task,
-    fold: NextFold,
-    event: Step,
-    asked: Asked,
-    p: Floats,
-    truths: Sequence[str],
-    found: Mapping[str, Told],
+    task: Task, ahead: Sequence[Mapping[str, float]], truths: Sequence[str], told: Told
 ) -> None:
     """Hits of the steps after the next one, where there are any."""
-    steps = min(len(truths), 3)
-    first = list(zip(asked.labels, p.tolist(), strict=True))
-    ahead = fold.ahead(event.session, first, steps=steps)
-    for name, table, truth in zip(("second", "third"), ahead, truths[1:], strict=False):
-        merged: Counter[str] = Counter()
+    for name, table, truth in zip(("second", "third"), ahead, truths, strict=False):
+        merged: dict[str, float] = defaultdict(float)
         for label, share in table.items():
-            merged[_in(task, label)] += share  # type: ignore[assignment]
-        found["onward"].later.setdefault(name, []).append(merged.most_common(1)[0][0] == truth)
+            merged[_in(task, label)] += share
+        told.later.setdefault(name, []).append(max(merged, key=merged.__getitem__) == truth)
 
 
 def _in(task: Task, label: str) -> str:

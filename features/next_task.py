@@ -13,7 +13,6 @@ weighs them (`onward.models.next_task`); `Asked.voices` has them bare.
 from __future__ import annotations
 
 import hashlib
-import math
 import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,7 +28,8 @@ from onward.features.action import action_of
 from onward.features.files import NEVER, since
 from onward.features.next_contexts import HASHED, Now, now_of
 from onward.features.next_counts import Counts
-from onward.features.next_trail import BEFORE, Mark, Result, Trail
+from onward.features.next_state import STATE_NAMES, state_of
+from onward.features.next_trail import BEFORE, Trail
 from onward.features.next_weights import LabelWeights
 from onward.features.step_label import OTHER, label_of
 
@@ -47,18 +47,12 @@ _LEAST = 1e-6
 VOICES = ("steps", "shapes", "place", "session", "recent", "weights")
 """What speaks for a label, in the order of `Asked.voices`."""
 _WEIGHTS = VOICES.index("weights")
-_STATE_NAMES = (
-    *("step", "stage", "kind", "kind_2", "kind_3", "good", "output", "size", "tests"),
-    *("good_2", "output_2", "size_2", "tests_2", "touched", "check", "edits", "since_edit"),
-    *("since_fail", "fails", "same", "unrun", "stale", "lines", "news", "again", "commands"),
-    *("todo", "gap", "spent", "hour"),
-)
 _OWN_NAMES = (
     *(f"log_{voice}" for voice in VOICES),
     *("log_mean", "behind_shapes", "behind_session", "behind_weights", "rank"),
     *("times", "since", "is_last", "is_last_2", "followed", "label_kind", "share", "session_share"),
 )
-NAMES: tuple[str, ...] = (*_STATE_NAMES, *_OWN_NAMES)
+NAMES: tuple[str, ...] = (*STATE_NAMES, *_OWN_NAMES)
 """Names of the numbers in a row, in order: those of the session, then those of the label."""
 
 _MEANING = 1
@@ -108,6 +102,7 @@ class NextFold:
         self._times: dict[int, int] = {}
         self._kinds: dict[int, dict[int, int]] = {}
         self._learned = 0
+        self._taught = 0
         self._view: tuple[object, Now, NDArray[np.float32]] | None = None
 
     # -- asking --------------------------------------------------------------------------------
@@ -143,8 +138,8 @@ class NextFold:
         own = self._own(trail, now, [*ids, 0], order)
         top = logs.max(1)
         X = np.empty((len(order), len(NAMES)), np.float32)
-        at = len(_STATE_NAMES)
-        X[:, :at] = _state(trail)
+        at = len(STATE_NAMES)
+        X[:, :at] = state_of(trail)
         X[:, at : at + len(VOICES)] = logs[:, order].T
         at += len(VOICES)
         X[:, at] = mean[order]
@@ -272,8 +267,8 @@ class NextFold:
         a = marks[-1].label if marks else BEFORE
         b = marks[-2].label if len(marks) > 1 else BEFORE
         after = trail.followed.get(now.situations[0], BEFORE)
-        total = max(self._learned, 1)
-        rows = []
+        total = max(self._taught, 1)
+        rows: list[tuple[float, ...]] = []
         for rank, place in enumerate(order.tolist()):
             number = ids[place]
             times = trail.times.get(number, 0)
@@ -312,8 +307,8 @@ class NextFold:
 
     def _learn_step(self, step: Step, *, teach: bool) -> None:
         label = label_of(step)
-        number = self._number(label) if label and teach else self._ids.get(label, 0)
         now, said = self._seen(step.session, step.agent, step.project)
+        number = self._number(label) if label and teach else self._ids.get(label, 0)
         trail = self._trail(step.session)
         action = action_of(step)
         if label:
@@ -337,6 +332,7 @@ class NextFold:
         self.places.learn(now.place, number)
         self.recent.learn(now.recent, number)
         self._weights.learn(now.slots, said, number)
+        self._taught += 1
         self._times[number] = self._times.get(number, 0) + 1
         kinds = self._kinds.setdefault(number, {})
         kinds[kind] = kinds.get(kind, 0) + 1
@@ -377,7 +373,7 @@ class NextFold:
             rare=list(self._rare.items()),
             times=self._times,
             kinds=self._kinds,
-            learned=self._learned,
+            learned=(self._learned, self._taught),
         )
         return zlib.compress(msgspec.msgpack.encode(state), 1)
 
@@ -393,7 +389,7 @@ class NextFold:
         fold._ids = state.ids
         fold._rare = dict(state.rare)
         fold._times, fold._kinds = state.times, state.kinds
-        fold._learned = state.learned
+        fold._learned, fold._taught = state.learned
         return fold
 
 
@@ -408,47 +404,7 @@ def _merged(spread: NDArray[np.float64], ids: Sequence[int]) -> NDArray[np.float
     wanted = spread[:, ids]
     wanted[:, [number == 0 for number in ids]] = _LEAST
     rest = 1.0 - wanted.sum(1, keepdims=True)
-    return np.maximum(np.concatenate((wanted, rest), 1), _LEAST)
-
-
-def _state(trail: Trail) -> list[float]:
-    """Where the session stands: numbers as `_STATE_NAMES`."""
-    marks = [*reversed(trail.marks)][:3]
-    blank = Mark(0, -1, 0, 0, Result(False, -1, -1, -1), 0)
-    one, two, three = marks + [blank] * (3 - len(marks))
-    n = trail.steps
-    return [
-        n,
-        n.bit_length(),
-        one.kind,
-        two.kind,
-        three.kind,
-        one.result.good,
-        one.result.kind,
-        one.result.size,
-        one.result.tests,
-        two.result.good,
-        two.result.kind,
-        two.result.size,
-        two.result.tests,
-        trail.touched,
-        trail.check_state(),
-        trail.edits,
-        since(n, trail.last_edit),
-        since(n, trail.last_fail),
-        trail.fails,
-        trail.same,
-        trail.unrun(),
-        trail.stale(),
-        trail.lines,
-        trail.news,
-        trail.again,
-        trail.commands,
-        trail.todo,
-        math.log1p(max(trail.gap, 0.0)),
-        math.log1p(max(trail.at - trail.began, 0.0)),
-        trail.at // 3600 % 24 if trail.at else math.nan,
-    ]
+    return np.asarray(np.maximum(np.concatenate((wanted, rest), 1), _LEAST), np.float64)
 
 
 class _State(msgspec.Struct):
@@ -461,7 +417,7 @@ class _State(msgspec.Struct):
     rare: list[tuple[str, int]]
     times: dict[int, int]
     kinds: dict[int, dict[int, int]]
-    learned: int
+    learned: tuple[int, int]
 
 
 class _Version(msgspec.Struct):

@@ -44,8 +44,8 @@ class LabelWeights:
         z = np.zeros(labels, np.float32)
         known = min(labels, len(self._bias))
         z[:known] = self._weight[slots].sum(0)[:known] + self._bias[:known]
-        e: Floats = np.exp(z - z.max())
-        return e / e.sum()
+        e = np.exp(z - z.max())
+        return np.asarray(e / e.sum(), np.float32)
 
     def learn(self, slots: Slots, said: Floats, label: int) -> None:
         """The step came.

@@ -121,7 +121,7 @@ class Sharpness(msgspec.Struct, frozen=True):
             exponents -= np.clip(step, -0.3, 0.3)
             if np.abs(step).max() < 1e-6:
                 break
-        trees, weights = np.clip(exponents, 0.0, 3.0).tolist()
+        trees, weights = np.clip(exponents, 0.0, 5.0).tolist()
         return cls(trees, weights)
 
     @classmethod

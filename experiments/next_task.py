@@ -23,8 +23,8 @@ What is compared:
 - ``frequent``  the most frequent labels of the training part
 
 ``top1`` and ``top3`` are shares of hits; ``coverage_70`` is the share of steps where the first
-label is said with at least 70 %, ``precision_70`` what of those came true; ``ece`` is that of the first
-label; ``second`` and ``third`` are hits of the first label for the step after the next one and for
+label is said with at least 70 %, ``precision_70`` what of those came true; ``ece`` is that of the
+first label; ``second`` and ``third`` are hits of the first label for the step after the next one and for
 the one after that. Intervals are 95 % by bootstrap over sessions, or over repositories where those
 are held out. With ``--json`` the figures of ``onward`` stand under the set's name, those of the
 others under ``peers`` in it.
@@ -34,8 +34,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.errors import OnwardError
-from onward.data.events import Outcome, Step
+from onward.data.events import Step
 from onward.features.next_task import VOICES, NextFold
 from onward.features.step_label import OTHER, label_of
 from onward.models.next_task import CONFIDENT, NextTask, rows
@@ -53,7 +53,8 @@ from onward.training.metrics import bootstrap, ece, reliability
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.next_streams import Log, Task, tasks_of
+from experiments.next_peers import peers, questions, truth_of
+from experiments.next_streams import Task, tasks_of
 
 __all__ = ["Told", "judge", "main", "measure"]
 
@@ -61,7 +62,6 @@ Floats = NDArray[np.float64]
 Run = Callable[[NDArray[np.float32]], Floats]
 
 DRAWS = 200
-LAST = 5
 _WEIGHTS, _COUNTS = VOICES.index("weights"), VOICES.index("steps")
 
 
@@ -113,9 +113,20 @@ def judge(task: Task, *, seed: int = 0) -> tuple[Judged, list[str]]:
         "online" if task.strict else "frozen": other["onward"],
         "weights": ours["weights"],
         "counts": live["counts"],
-        **_peers(task),
+        **_simple(task),
     }
-    return found, [group for *_, group in _questions(task, task.test)]
+    return found, [one.group for one in questions(task, task.test)]
+
+
+def _simple(task: Task) -> Judged:
+    """What the peers said."""
+    names = [*task.vocabulary, OTHER]
+    found = {}
+    for name, table in peers(task, names).items():
+        told = found[name] = Told()
+        for p, one in zip(table, questions(task, task.test), strict=True):
+            told.add(names, p, one.truth)
+    return found
 
 
 def _served(model: NextTask) -> Run:
@@ -146,7 +157,7 @@ def _walk(task: Task, fold: NextFold, model: NextTask, *, run: Run, teach: bool)
                     project=event.project,
                     vocabulary=task.vocabulary,
                 )
-                truth = _in(task, label)
+                truth = truth_of(task, label)
                 p = model.sharpness.shares(run(asked.X), np.log(asked.voices[_WEIGHTS]))
                 found["onward"].add(asked.labels, p, truth)
                 for name, voice in (("weights", _WEIGHTS), ("counts", _COUNTS)):
@@ -166,12 +177,8 @@ def _look_ahead(
     for name, table, truth in zip(("second", "third"), ahead, truths, strict=False):
         merged: dict[str, float] = defaultdict(float)
         for label, share in table.items():
-            merged[_in(task, label)] += share
+            merged[truth_of(task, label)] += share
         told.later.setdefault(name, []).append(max(merged, key=merged.__getitem__) == truth)
-
-
-def _in(task: Task, label: str) -> str:
-    return label if label in task.vocabulary else OTHER
 
 
 def _truths(task: Task) -> dict[str, list[str]]:
@@ -179,89 +186,8 @@ def _truths(task: Task) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for _, event in task.test:
         if isinstance(event, Step) and (label := label_of(event)):
-            found[event.session].append(_in(task, label))
+            found[event.session].append(truth_of(task, label))
     return found
-
-
-# -- peers ----------------------------------------------------------------------------------------
-
-
-def _questions(task: Task, log: Log) -> Iterator[tuple[Step, list[str], bool, str, str]]:
-    """What is asked: the step, the session's labels before, its last outcome, truth, group."""
-    before: dict[str, list[str]] = defaultdict(list)
-    good: dict[str, bool] = {}
-    for _, event in log:
-        if not isinstance(event, Step):
-            continue
-        past = before[event.session]
-        if label := label_of(event):
-            truth = _in(task, label)
-            if len(past) >= task.least or log is task.train:
-                group = event.project if task.by_project else event.session
-                yield event, past, good.get(event.session, True), truth, group
-            past.append(truth)
-        good[event.session] = event.outcome is Outcome.OK
-
-
-def _peers(task: Task) -> Judged:
-    found: dict[str, Told] = {name: Told() for name in ("ngram", "lightgbm", "frequent")}
-    names = [*task.vocabulary, OTHER]
-    truths = [truth for *_, truth, _ in _questions(task, task.test)]
-    ngram, often = _ngram(task, names)
-    for p, truth in zip(ngram, truths, strict=True):
-        found["ngram"].add(names, p, truth)
-        found["frequent"].add(names, often, truth)
-    for p, truth in zip(_lightgbm(task, names), truths, strict=True):
-        found["lightgbm"].add(names, p, truth)
-    return found
-
-
-def _ngram(task: Task, names: Sequence[str]) -> tuple[Floats, Floats]:
-    """(n, labels) by the longest of the last three labels that was met, and (labels,) by none."""
-    tables: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    for _, past, _, truth, _ in _questions(task, task.train):
-        for order in range(min(len(past), 3) + 1):
-            tables[tuple(past[len(past) - order :])][truth] += 1
-    often = _back_off(tables, [], names)
-    return np.array(
-        [_back_off(tables, past, names) for _, past, *_ in _questions(task, task.test)]
-    ), often
-
-
-def _back_off(
-    tables: Mapping[tuple[str, ...], Counter[str]], past: Sequence[str], names: Sequence[str]
-) -> Floats:
-    """Shares under the longest context; what it never saw gets a little of the shorter one's."""
-    p = np.full(len(names), 1.0 / len(names))
-    for order in range(min(len(past), 3) + 1):
-        table = tables.get(tuple(past[len(past) - order :]))
-        if table:
-            counts = np.array([table[name] for name in names], float)
-            p = (counts + 0.01 * p) / (counts.sum() + 0.01)
-    return p
-
-
-def _lightgbm(task: Task, names: Sequence[str]) -> Floats:
-    """(n, labels) LightGBM as it comes, over what a first attempt would give it."""
-    import lightgbm
-
-    number = {name: at for at, name in enumerate(names)}
-    X, y = _plain(task, task.train, number)
-    settings = {"objective": "multiclass", "num_class": len(names), "verbose": -1, "seed": 0}
-    settings |= {"num_threads": 1, "deterministic": True}
-    booster = lightgbm.train(settings, lightgbm.Dataset(X, y), 100)
-    return np.asarray(booster.predict(_plain(task, task.test, number)[0]))
-
-
-def _plain(task: Task, log: Log, number: Mapping[str, int]) -> tuple[Floats, Floats]:
-    """(n, 5 + 1 + labels) the last five labels, the last outcome, the session's counts; truths."""
-    X, y = [], []
-    for _, past, good, truth, _ in _questions(task, log):
-        last = [number[label] for label in past[: -LAST - 1 : -1]]
-        counts = Counter(past)
-        X.append([*last, *[-1] * (LAST - len(last)), good, *(counts[name] for name in number)])
-        y.append(number[truth])
-    return np.array(X, float), np.array(y, float)
 
 
 # -- figures --------------------------------------------------------------------------------------

@@ -26,8 +26,10 @@ from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt, Step
 from onward.features.action import action_of
 from onward.features.files import NEVER, since
+from onward.features.next_ahead import ahead
 from onward.features.next_contexts import HASHED, Now, now_of
 from onward.features.next_counts import Counts
+from onward.features.next_labels import RARE, Labels
 from onward.features.next_state import STATE_NAMES, state_of
 from onward.features.next_trail import BEFORE, Trail
 from onward.features.next_weights import LabelWeights
@@ -37,11 +39,7 @@ __all__ = ["CANDIDATES", "NAMES", "VERSION", "VOICES", "Asked", "NextFold"]
 
 CANDIDATES = 12
 """Labels that get a row; the truth is among them in some 97 of 100 steps."""
-MAX_LABELS = 96
-"""Labels that have a number of their own; what comes later counts as rare."""
-_MET = 3
-"""A label gets its number when it comes for this time."""
-MAX_SESSIONS, MAX_PLACES, MAX_RARE = 128, 256, 500
+MAX_SESSIONS, MAX_PLACES = 128, 256
 _LEAST = 1e-6
 
 VOICES = ("steps", "shapes", "place", "session", "recent", "weights")
@@ -97,12 +95,8 @@ class NextFold:
         self._weights = LabelWeights()
         self._trails: dict[str, Trail] = {}
         self._homes: dict[int, _Place] = {}
-        self._ids: dict[str, int] = {}
-        self._rare: dict[str, int] = {}
-        self._times: dict[int, int] = {}
-        self._kinds: dict[int, dict[int, int]] = {}
+        self._labels = Labels()
         self._learned = 0
-        self._taught = 0
         self._view: tuple[object, Now, NDArray[np.float32]] | None = None
 
     # -- asking --------------------------------------------------------------------------------
@@ -128,14 +122,15 @@ class NextFold:
         now, said = self._seen(session, agent, project)
         spread = self._spread(now, trail, said)
         if vocabulary is None:
-            vocabulary = [label for label in self._ids if label != OTHER]
-        ids = [self._ids.get(label, 0) for label in vocabulary if label != OTHER]
+            vocabulary = tuple(self._labels.ids)
+        wanted = [label for label in vocabulary if label != OTHER]
+        ids = [self._labels.find(label) for label in wanted]
         voices = _merged(spread, ids)
         logs = np.log(voices)
         mean = logs.mean(0)
         order = np.argsort(-mean, kind="stable")[:CANDIDATES]
-        names = [*(label for label in vocabulary if label != OTHER), OTHER]
-        own = self._own(trail, now, [*ids, 0], order)
+        names = [*wanted, OTHER]
+        own = self._own(trail, now, [*ids, RARE], order)
         top = logs.max(1)
         X = np.empty((len(order), len(NAMES)), np.float32)
         at = len(STATE_NAMES)
@@ -152,11 +147,11 @@ class NextFold:
     @property
     def started(self) -> bool:
         """Whether any label was learned yet."""
-        return bool(self._ids)
+        return bool(self._labels.ids)
 
     def known(self, label: str) -> bool:
         """Whether a label has a number of its own."""
-        return label in self._ids
+        return label in self._labels.ids
 
     def followed(
         self, session: str, agent: str, project: str, label: str
@@ -172,7 +167,7 @@ class NextFold:
             "project": self.places.of(now.place[1]),
             "history": self.steps.of(now.steps[1]),
         }
-        number = self._ids.get(label, 0)
+        number = self._labels.find(label)
         return {
             name: (round(table.get(number, 0.0)), round(sum(table.values())))
             for name, table in tables.items()
@@ -181,8 +176,7 @@ class NextFold:
     def last(self, session: str) -> str:
         """The label of a session's last step; empty where it has none, or a rare one."""
         marks = self._trails.get(session, _FRESH).marks
-        number = marks[-1].label if marks else 0
-        return next((label for label, at in self._ids.items() if at == number), "")
+        return self._labels.name(marks[-1].label) if marks else ""
 
     def ahead(
         self, session: str, first: Sequence[tuple[str, float]], *, steps: int = 3
@@ -201,37 +195,16 @@ class NextFold:
         Returns
         -------
         list
-            For the second step and those after it, label -> probability, by the counts of what
-            followed the last labels.
+            For the second step and those after it, label -> probability.
         """
-        names = {number: label for label, number in self._ids.items()}
-        marks = self._trails.get(session, _FRESH).marks
-        before = marks[-1].label if marks else BEFORE
         trail = self._trails.get(session, _FRESH)
-        paths = {(before, self._ids.get(label, 0)): p for label, p in first}
-        found = []
-        for _ in range(steps - 1):
-            after: dict[tuple[int, int], float] = {}
-            for (a, b), p in sorted(paths.items(), key=lambda item: -item[1])[:_BEAM]:
-                spread = self._after(trail, a, b)
-                for number in np.argsort(-spread, kind="stable")[:_BEAM].tolist():
-                    key = (b, number)
-                    after[key] = after.get(key, 0.0) + p * float(spread[number])
-            paths = after
-            table: dict[str, float] = {}
-            for (_, number), p in after.items():
-                label = names.get(number, OTHER)
-                table[label] = table.get(label, 0.0) + p
-            found.append(table)
-        return found
-
-    def _after(self, trail: Trail, a: int, b: int) -> NDArray[np.float64]:
-        """(labels,) what comes after the labels a and b."""
-        wide = self.steps.chain([0, hash((1, b)), hash((2, b, a))], self._flat())
-        return trail.counts.chain([hash((2, b)), hash((4, b, a))], wide)
+        numbers = [(self._labels.find(label), p) for label, p in first]
+        names = {number: label for label, number in self._labels.ids.items()}
+        found = ahead(self.steps, trail, numbers, labels=len(names) + 1, steps=steps)
+        return [{names.get(number, OTHER): p for number, p in table.items()} for table in found]
 
     def _flat(self) -> NDArray[np.float64]:
-        labels = len(self._ids) + 1
+        labels = len(self._labels.ids) + 1
         return np.full(labels, 1.0 / labels)
 
     def _seen(self, session: str, agent: str, project: str) -> tuple[Now, NDArray[np.float32]]:
@@ -245,7 +218,7 @@ class NextFold:
         place = self._homes.get(home, _NOWHERE)
         agents = crc32(agent.encode("utf-8", "replace"))
         now = now_of(trail, agents, home, place.labels)
-        said = self._weights.predict(now.slots, len(self._ids) + 1)
+        said = self._weights.predict(now.slots, len(self._labels.ids) + 1)
         self._view = (key, now, said)
         return now, said
 
@@ -267,12 +240,10 @@ class NextFold:
         a = marks[-1].label if marks else BEFORE
         b = marks[-2].label if len(marks) > 1 else BEFORE
         after = trail.followed.get(now.situations[0], BEFORE)
-        total = max(self._taught, 1)
         rows: list[tuple[float, ...]] = []
         for rank, place in enumerate(order.tolist()):
             number = ids[place]
             times = trail.times.get(number, 0)
-            kinds = self._kinds.get(number)
             rows.append(
                 (
                     rank,
@@ -281,8 +252,8 @@ class NextFold:
                     number == a,
                     number == b,
                     number == after,
-                    max(kinds, key=kinds.__getitem__) if kinds else -1,
-                    self._times.get(number, 0) / total,
+                    self._labels.kind(number),
+                    self._labels.share(number),
                     times / (n + 1),
                 )
             )
@@ -308,7 +279,8 @@ class NextFold:
     def _learn_step(self, step: Step, *, teach: bool) -> None:
         label = label_of(step)
         now, said = self._seen(step.session, step.agent, step.project)
-        number = self._number(label) if label and teach else self._ids.get(label, 0)
+        labels = self._labels
+        number = labels.number(label) if label and teach else labels.find(label)
         trail = self._trail(step.session)
         action = action_of(step)
         if label:
@@ -332,24 +304,7 @@ class NextFold:
         self.places.learn(now.place, number)
         self.recent.learn(now.recent, number)
         self._weights.learn(now.slots, said, number)
-        self._taught += 1
-        self._times[number] = self._times.get(number, 0) + 1
-        kinds = self._kinds.setdefault(number, {})
-        kinds[kind] = kinds.get(kind, 0) + 1
-
-    def _number(self, label: str) -> int:
-        """A label's number; 0 = it is rare as yet."""
-        number = self._ids.get(label)
-        if number is not None:
-            return number
-        met = self._rare.pop(label, 0) + 1
-        if met >= _MET and len(self._ids) < MAX_LABELS:
-            self._ids[label] = number = len(self._ids) + 1
-            return number
-        self._rare[label] = met
-        if len(self._rare) > MAX_RARE:
-            del self._rare[next(iter(self._rare))]
-        return 0
+        self._labels.count(number, kind)
 
     def _trail(self, session: str) -> Trail:
         """A session's state, made where it is new and counted as used."""
@@ -369,11 +324,8 @@ class NextFold:
             weights=self._weights.dump(),
             trails=list(self._trails.items()),
             homes=list(self._homes.items()),
-            ids=self._ids,
-            rare=list(self._rare.items()),
-            times=self._times,
-            kinds=self._kinds,
-            learned=(self._learned, self._taught),
+            labels=self._labels,
+            learned=self._learned,
         )
         return zlib.compress(msgspec.msgpack.encode(state), 1)
 
@@ -386,15 +338,11 @@ class NextFold:
         fold._weights.load(state.weights)
         fold._trails = dict(state.trails)
         fold._homes = dict(state.homes)
-        fold._ids = state.ids
-        fold._rare = dict(state.rare)
-        fold._times, fold._kinds = state.times, state.kinds
-        fold._learned, fold._taught = state.learned
+        fold._labels = state.labels
+        fold._learned = state.learned
         return fold
 
 
-_BEAM = 6
-"""Ways ahead that are followed."""
 _FRESH = Trail()
 _NOWHERE = _Place()
 
@@ -413,11 +361,8 @@ class _State(msgspec.Struct):
     weights: tuple[bytes, bytes, bytes]
     trails: list[tuple[str, Trail]]
     homes: list[tuple[int, _Place]]
-    ids: dict[str, int]
-    rare: list[tuple[str, int]]
-    times: dict[int, int]
-    kinds: dict[int, dict[int, int]]
-    learned: tuple[int, int]
+    labels: Labels
+    learned: int
 
 
 class _Version(msgspec.Struct):

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from onward.data.errors import BundleError
 from onward.data.events import Call, Event, Outcome, Prompt, Step
 from onward.features.next_counts import Counts
-from onward.features.next_task import CANDIDATES, MAX_LABELS, NAMES, NextFold
+from onward.features.next_labels import MAX_LABELS
+from onward.features.next_task import CANDIDATES, NAMES, NextFold
 from onward.features.next_trail import MAX_EXACT, MAX_FILES, MAX_FOLLOWED
 from onward.features.next_weights import LabelWeights
 from onward.features.step_label import NOTHING, OTHER, frequent, label_of
@@ -249,7 +250,7 @@ def test_memory_is_bounded_on_a_long_stream() -> None:
         )
     trail = fold._trails["long"]
     assert len(fold._trails) <= 128
-    assert len(fold._ids) <= MAX_LABELS
+    assert len(fold._labels.ids) <= MAX_LABELS
     assert len(trail.files) <= MAX_FILES
     assert len(trail.exacts) <= MAX_EXACT
     assert len(trail.followed) <= MAX_FOLLOWED

@@ -6,8 +6,8 @@ times is judged on its last 20 %, any other by repositories, each by a model tha
 a folder to test on, the whole of the folder to train on comes before it.
 
 *Process logs.* Tax et al., *Predictive business process monitoring with LSTM neural networks*,
-CAiSE 2017: the first two thirds of the cases train, in the file's order; of the others each prefix of
-2 <= k < length events is asked for the next one, the end of a case is never a truth.
+CAiSE 2017: the first two thirds of the cases train, in the file's order; of the others each prefix
+of 2 <= k < length events is asked for the next one, the end of a case is never a truth.
 """
 
 from __future__ import annotations

@@ -24,9 +24,9 @@ What is compared:
 
 ``top1`` and ``top3`` are shares of hits; ``coverage_70`` is the share of steps where the first
 label is said with at least 70 %, ``precision_70`` what of those came true; ``ece`` is that of the
-first label; ``second`` and ``third`` are hits of the first label for the step after the next one and for
-the one after that. Intervals are 95 % by bootstrap over sessions, or over repositories where those
-are held out. With ``--json`` the figures of ``onward`` stand under the set's name, those of the
+first label; ``second`` and ``third`` are hits of the first label for the step after the next one
+and for the one after that. Intervals are 95 % by bootstrap over sessions, or over repositories
+where those are held out. With ``--json`` the figures of ``onward`` stand under the set's name, those of the
 others under ``peers`` in it.
 """
 

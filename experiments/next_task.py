@@ -23,11 +23,13 @@ What is compared:
 - ``frequent``  the most frequent labels of the training part
 
 ``top1`` and ``top3`` are shares of hits; ``coverage_70`` is the share of steps where the first
-label is said with at least 70 %, ``precision_70`` what of those came true; ``ece`` is that of the
+label is said with at least 70 %, ``precision_70`` what of those came true; ``coverage_sure`` and
+``precision_sure`` are those of the answer's ``confident``, a threshold fixed in training so that
+70 % or more of what is said with confidence come true; ``ece`` is that of the
 first label; ``second`` and ``third`` are hits of the first label for the step after the next one
 and for the one after that. Intervals are 95 % by bootstrap over sessions, or over repositories
-where those are held out. With ``--json`` the figures of ``onward`` stand under the set's name, those of the
-others under ``peers`` in it.
+where those are held out. With ``--json`` the figures of ``onward`` stand under the set's name,
+those of the others under ``peers`` in it.
 """
 
 from __future__ import annotations
@@ -73,21 +75,25 @@ class Told:
     among_three: list[bool] = field(default_factory=list)
     p: list[float] = field(default_factory=list)
     """Probability of its first label."""
+    sure: list[bool] = field(default_factory=list)
+    """Whether it was said with confidence."""
     later: dict[str, list[bool]] = field(default_factory=dict)
     """``second`` and ``third`` -> hits of the first label for a step after the next one."""
 
-    def add(self, labels: Sequence[str], p: Floats, truth: str) -> None:
+    def add(self, labels: Sequence[str], p: Floats, truth: str, *, sure: float = CONFIDENT) -> None:
         """One question: labels in any order, with their probabilities."""
         order = np.argsort(-p, kind="stable")[:3].tolist()
         self.hit.append(labels[order[0]] == truth)
         self.among_three.append(truth in [labels[i] for i in order])
         self.p.append(float(min(max(p[order[0]], 0.0), 1.0)))
+        self.sure.append(self.p[-1] >= sure)
 
     def join(self, other: Told) -> None:
         """Takes in what was said of another part of the set."""
         self.hit += other.hit
         self.among_three += other.among_three
         self.p += other.p
+        self.sure += other.sure
         for step, hits in other.later.items():
             self.later.setdefault(step, []).extend(hits)
 
@@ -159,7 +165,7 @@ def _walk(task: Task, fold: NextFold, model: NextTask, *, run: Run, teach: bool)
                 )
                 truth = truth_of(task, label)
                 p = model.sharpness.shares(run(asked.X), np.log(asked.voices[_WEIGHTS]))
-                found["onward"].add(asked.labels, p, truth)
+                found["onward"].add(asked.labels, p, truth, sure=model.sharpness.sure)
                 for name, voice in (("weights", _WEIGHTS), ("counts", _COUNTS)):
                     found[name].add(asked.labels, asked.voices[voice], truth)
                 steps = truths[event.session][place:][:3]
@@ -205,9 +211,9 @@ def _figures(told: Told, groups: Sequence[str]) -> dict[str, float]:
         interval = bootstrap(lambda y, p: float(y.mean()), y, p, groups=groups, draws=DRAWS)
         figures[name] = interval.value
         figures[f"{name}_low"], figures[f"{name}_high"] = interval.low, interval.high
-    sure = p >= CONFIDENT
-    figures["coverage_70"] = float(sure.mean())
-    figures["precision_70"] = float(hit[sure].mean()) if sure.any() else float("nan")
+    for name, sure in (("70", p >= CONFIDENT), ("sure", np.array(told.sure))):
+        figures[f"coverage_{name}"] = float(sure.mean())
+        figures[f"precision_{name}"] = float(hit[sure].mean()) if sure.any() else float("nan")
     interval = bootstrap(ece, hit, p, groups=groups, draws=DRAWS)
     figures |= {"ece": interval.value, "ece_low": interval.low, "ece_high": interval.high}
     for step, hits in told.later.items():
@@ -255,7 +261,8 @@ def _show(report: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    columns = ("top1", "top3", "coverage_70", "precision_70", "ece", "second", "third")
+    bands = ("coverage_70", "precision_70", "coverage_sure", "precision_sure")
+    columns = ("top1", "top3", *bands, "ece", "second", "third")
     for name, methods in report.items():
         count = next(iter(methods.values()))["n"]
         table = Table(title=f"{name}: {count:,} steps")

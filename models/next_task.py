@@ -46,7 +46,7 @@ SETTINGS: dict[str, Any] = {
 """Chosen on the earlier part of one agent's history and on some repositories of another's."""
 
 CONFIDENT = 0.7
-"""A label with at least this share is said with confidence."""
+"""Of the labels that are said with confidence, at least this share comes true."""
 
 _HELD = 0.3
 """Share of the questions, the last ones, that the exponents are fitted on."""
@@ -56,6 +56,11 @@ _WARM_UP = 0.15
 were almost empty then."""
 _MANY = 2_000
 _FLOOR = 1e-5
+_EVEN = 0.5
+"""A label that is less likely than not is never said with confidence."""
+_LEAST_SURE = 50
+_Z = 1.645
+"""The lower end of a one-sided 95 % interval, in standard errors."""
 _WEIGHTS = NAMES.index("log_weights")
 _STEPS = NAMES.index("log_steps")
 _SHARE = NAMES.index("share")
@@ -70,6 +75,9 @@ class Sharpness(msgspec.Struct, frozen=True):
     """Exponent of what the trees say."""
     weights: float = 0.4
     """Exponent of what the running weights say."""
+    sure: float = CONFIDENT
+    """From this share on a first label is said with confidence: on later questions than the trees
+    were fitted on, `CONFIDENT` of them or more came true, with 95 % confidence."""
 
     def shares(self, p: Floats, log_weights: Floats) -> Floats:
         """(c,) or (n, c) shares of the candidates; the rest of 1 is left to all other labels.
@@ -122,7 +130,10 @@ class Sharpness(msgspec.Struct, frozen=True):
             if np.abs(step).max() < 1e-6:
                 break
         trees, weights = np.clip(exponents, 0.0, 5.0).tolist()
-        return cls(trees, weights)
+        found = cls(trees, weights)
+        shares = found.shares(p, log_weights)
+        came = hit[np.arange(len(hit)), shares.argmax(1)]
+        return msgspec.structs.replace(found, sure=_sure_from(shares.max(1), came))
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Sharpness:
@@ -133,6 +144,20 @@ class Sharpness(msgspec.Struct, frozen=True):
             return msgspec.convert(facts.get("sharpness"), cls)
         except msgspec.ValidationError as error:
             raise BundleError(f"The next step's exponents cannot be read: {error}") from error
+
+
+def _sure_from(top: Floats, came: NDArray[np.bool_]) -> float:
+    """The least share, of 0.5 to `CONFIDENT`, from which on enough first labels came true.
+
+    By the lower end of Wilson's interval; `CONFIDENT` where no share below it will do.
+    """
+    order = np.argsort(-top, kind="stable")
+    n = np.arange(1, len(order) + 1)
+    rate = np.cumsum(came[order]) / n
+    spread = _Z * np.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2))
+    low = (rate + _Z**2 / (2 * n) - spread) / (1 + _Z**2 / n)
+    fine = (low >= CONFIDENT) & (n >= _LEAST_SURE) & (top[order] >= _EVEN)
+    return min(CONFIDENT, float(top[order][fine].min())) if fine.any() else CONFIDENT
 
 
 class NextTask:

@@ -88,7 +88,7 @@ class NextAnswer(msgspec.Struct, frozen=True, kw_only=True):
     later: list[list[Later]]
     """For the second step and the third, where they were wanted."""
     confident: bool
-    """The first label has a probability of at least 0.7."""
+    """Of the first labels that were said with confidence before, at least 70 % came true."""
     after: str
     """The label of the session's last step; empty = there was none, or it was rare."""
     model: str = ""
@@ -126,10 +126,11 @@ class NextTaskAnswerer:
         p, note = self._shares(asked.X, asked.voices)
         order = np.argsort(-p, kind="stable").tolist() if self._fold.started else []
         ranked = [(asked.labels[i], float(p[i])) for i in order]
+        sure = CONFIDENT if note else self._sharpness.sure
         return NextAnswer(
             steps=[self._step(request, label, share) for label, share in ranked[: request.most]],
             later=self._later(request, ranked),
-            confident=bool(ranked) and ranked[0][1] >= CONFIDENT and ranked[0][0] != OTHER,
+            confident=bool(ranked) and ranked[0][1] >= sure and ranked[0][0] != OTHER,
             after=self._fold.last(request.session),
             model=self._part.version if self._part is not None and not note else "",
             note=note,

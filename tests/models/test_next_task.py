@@ -139,6 +139,20 @@ def test_exponents_sharpen_what_is_too_careful() -> None:
     assert first == pytest.approx(0.9, abs=0.03)
 
 
+def test_confidence_holds_what_it_promises() -> None:
+    """The threshold lies where 70 % of what is above it come true, between even and 70 %."""
+    random = np.random.default_rng(0)
+    p = random.uniform(0.3, 1.0, 5000)
+    table = np.stack((p, 1.0 - p), 1)
+    came = random.random(5000) < p
+    hit = np.stack((came, ~came), 1)
+    found = Sharpness.fit(table, np.log(np.full((5000, 2), 0.5)), hit)
+    first = found.shares(table, np.log(np.full((5000, 2), 0.5))).max(1)
+    right = hit[np.arange(5000), table.argmax(1)]
+    assert 0.5 <= found.sure <= 0.7
+    assert right[first >= found.sure].mean() >= 0.7
+
+
 def test_facts_of_other_features_are_refused(model: NextTask) -> None:
     """Serving takes exponents back as they were, and refuses those of another version."""
     assert Sharpness.from_facts(model.facts()) == model.sharpness

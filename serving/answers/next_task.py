@@ -1,0 +1,201 @@
+"""What comes next: the likeliest next steps of a session, and the steps after them.
+
+Each comes with its probability, with a call that was made under its label before, with how often
+it followed what the session is at, and with whether it may be started before it is asked for:
+only what reads may (`onward.decisions.reversibility`). Without a model, or where the model did not
+beat it, counts under the last labels answer, and a note says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from onward.data.errors import BundleError
+from onward.data.events import Event, Step, command_of
+from onward.decisions.reversibility import Level, classify
+from onward.features.next_examples import Example, Examples
+from onward.features.next_task import VOICES, NextFold
+from onward.features.shell import parse
+from onward.features.step_label import OTHER, label_of
+from onward.models.next_task import CONFIDENT, Sharpness
+from onward.serving.answers.base import Part
+
+__all__ = ["Followed", "Later", "NextAnswer", "NextRequest", "NextStep", "NextTaskAnswerer"]
+
+MAX_MOST = 10
+MAX_STEPS = 3
+_STEPS, _WEIGHTS = VOICES.index("steps"), VOICES.index("weights")
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Name = Annotated[str, Meta(max_length=512)]
+Floats = NDArray[np.float64]
+
+
+class NextRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose next step is asked for."""
+
+    session: Annotated[str, Meta(max_length=256)] = ""
+    """The session; one that was never met is asked about as at its start."""
+    agent: Annotated[str, Meta(max_length=256)] = ""
+    project: Name = ""
+    most: Annotated[int, Meta(ge=1, le=MAX_MOST)] = 3
+    """Labels that are wanted at most, for each step."""
+    steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)] = 3
+    """How many steps to look ahead."""
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """How often a label came after the session's last one, of how many times something did."""
+
+    session: tuple[int, int]
+    project: tuple[int, int]
+    history: tuple[int, int]
+
+
+class NextStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One label that may come next."""
+
+    label: str
+    """The tool or command word; ``other`` stands for all that are rare."""
+    probability: Share
+    example: str = ""
+    """The last call made under this label in the session, else in the project, else at all."""
+    reversible: str = ""
+    """How far the example can be undone: ``read_only`` ... ``irreversible``; empty = not known."""
+    may_start: bool = False
+    """Starting it before it is asked for does no harm: the example only reads."""
+    followed: Followed
+
+
+class Later(msgspec.Struct, frozen=True):
+    """A label that may come at a later step."""
+
+    label: str
+    probability: Share
+
+
+class NextAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What may come next, likeliest first."""
+
+    steps: list[NextStep]
+    """For the next step; empty while nothing was learned."""
+    later: list[list[Later]]
+    """For the second step and the third, where they were wanted."""
+    confident: bool
+    """Of the first labels that were said with confidence before, at least 70 % came true."""
+    after: str
+    """The label of the session's last step; empty = there was none, or it was rare."""
+    model: str = ""
+    """The bundle that answered; empty = counts did."""
+    note: str = ""
+    """Why this answer is less than the full one; empty = it is the full one."""
+
+
+class NextTaskAnswerer:
+    """Answers `NextRequest` from what it folded and from its model."""
+
+    name = "next_task"
+
+    def __init__(self) -> None:
+        self._fold = NextFold()
+        self._examples = Examples()
+        self._part: Part | None = None
+        self._sharpness = Sharpness()
+
+    def use(self, part: Part | None) -> None:
+        """Answer with this model; raises `BundleError` where it is of other features."""
+        if part is not None:
+            self._sharpness = Sharpness.from_facts(part.facts)
+        self._part = part
+
+    def learn(self, event: Event) -> None:
+        """Take in one event, in log order."""
+        self._fold.learn(event)
+        if isinstance(event, Step) and (label := label_of(event)):
+            self._examples.learn(event, label)
+
+    def answer(self, request: NextRequest) -> NextAnswer:
+        """The likeliest next steps; changes nothing."""
+        asked = self._fold.ask(request.session, agent=request.agent, project=request.project)
+        p, note = self._shares(asked.X, asked.voices)
+        order = np.argsort(-p, kind="stable").tolist() if self._fold.started else []
+        ranked = [(asked.labels[i], float(p[i])) for i in order]
+        sure = CONFIDENT if note else self._sharpness.sure
+        return NextAnswer(
+            steps=[self._step(request, label, share) for label, share in ranked[: request.most]],
+            later=self._later(request, ranked),
+            confident=bool(ranked) and ranked[0][1] >= sure and ranked[0][0] != OTHER,
+            after=self._fold.last(request.session),
+            model=self._part.version if self._part is not None and not note else "",
+            note=note,
+        )
+
+    def _shares(self, X: NDArray[np.float32], voices: Floats) -> tuple[Floats, str]:
+        """Each candidate's probability, and why it is less than the model's."""
+        part = self._part
+        if part is None:
+            note = "No model was trained yet: these are counts of what followed."
+            return voices[_STEPS], note
+        if not part.beats_peer:
+            note = "The model did not beat counts of what followed; these are those counts."
+            return voices[_STEPS], note
+        said = np.asarray(part.run(X), np.float64)[:, -1]
+        return self._sharpness.shares(said, np.log(voices[_WEIGHTS])), ""
+
+    def _step(self, request: NextRequest, label: str, share: float) -> NextStep:
+        session, agent, project = request.session, request.agent, request.project
+        example = self._examples.find(label, session=session, agent=agent, project=project)
+        level = _level(example, request) if example is not None and not example.cut else ""
+        counts = self._fold.followed(session, agent, project, label)
+        return NextStep(
+            label=label,
+            probability=min(max(share, 0.0), 1.0),
+            example="" if example is None else example.text(),
+            reversible=level,
+            may_start=level == Level.READ_ONLY,
+            followed=Followed(counts["session"], counts["project"], counts["history"]),
+        )
+
+    def _later(self, request: NextRequest, ranked: list[tuple[str, float]]) -> list[list[Later]]:
+        if request.steps == 1 or not ranked:
+            return []
+        ahead = self._fold.ahead(request.session, ranked, steps=request.steps)
+        return [_best(table, request.most) for table in ahead]
+
+    # -- on disk ---------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """What was folded; `load` goes on the same."""
+        return msgspec.msgpack.encode(_State(self._fold.dump(), self._examples))
+
+    def load(self, body: bytes) -> None:
+        """Go on from what `dump` gave; raises `BundleError` where it is damaged or too old."""
+        try:
+            state = msgspec.msgpack.decode(body, type=_State)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise BundleError(f"The next step's state cannot be read: {error}") from error
+        self._fold = NextFold.load(state.fold)
+        self._examples = state.examples
+
+
+class _State(msgspec.Struct):
+    fold: bytes
+    examples: Examples
+
+
+def _level(example: Example, request: NextRequest) -> str:
+    """How far an example can be undone."""
+    call = example.call(session=request.session, agent=request.agent, project=request.project)
+    command = command_of(call)
+    return classify(call, None if command is None else parse(command)).level.value
+
+
+def _best(table: Mapping[str, float], most: int) -> list[Later]:
+    ranked = sorted(table.items(), key=lambda item: (-item[1], item[0]))[:most]
+    return [Later(label, min(max(p, 0.0), 1.0)) for label, p in ranked]

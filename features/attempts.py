@@ -62,6 +62,8 @@ class Failing(msgspec.Struct, gc=False):
     """When it failed, in Unix seconds; 0 = unknown."""
     sounds: bool = False
     """A word of its output sounds as if it would pass by itself."""
+    told: float | None = None
+    """Seconds after which its output said to come back."""
     fewer: int | None = None
     """1 where it counts fewer failures than the time before, -1 where more; None = no counts."""
 

@@ -58,6 +58,7 @@ __all__ = [
     "Asked",
     "Fixes",
     "Tried",
+    "example_keys",
     "signature",
 ]
 
@@ -113,6 +114,11 @@ class Asked(NamedTuple):
     """(d,) named by `NAMES`."""
 
 
+def example_keys(failing: Failing, fix: int) -> tuple[str, str]:
+    """What examples of a fix are kept under, the narrow one first."""
+    return f"s{failing.fault.signature}|{fix}", f"k{failing.fault.kind}|{fix}"
+
+
 class Fixes:
     """The state of everything that was mined, and the rows that it gives.
 
@@ -153,6 +159,20 @@ class Fixes:
         check = check_of(command)
         return match_of(known, check) if check is not None else None
 
+    def imagine(self, call: Call, output: str) -> Failing | None:
+        """A check as if it had just failed with this output; None where a call checks nothing."""
+        check = check_of(call)
+        if check is None:
+            return None
+        known = self._sessions.get(call.session) or Session()
+        step = Step(
+            **{name: getattr(call, name) for name in call.__struct_fields__},
+            id="",
+            outcome=Outcome.ERROR,
+            output=output,
+        )
+        return failing_of(known, check, step, None, None)
+
     def attempt(self, call: Call) -> Asked | None:
         """The attempt that a call would judge, with its numbers; None where it judges none."""
         session = self._sessions.get(call.session)
@@ -177,6 +197,18 @@ class Fixes:
         return remedy_rows(
             failing, marks, self.known, self.tries, scores=scores, made=made, last=known.last_fix
         )
+
+    def narrow(self, session: str, failing: Failing) -> tuple[str, str, str]:
+        """What the trivial peer counts under: overall, program, error template."""
+        known = self._sessions.get(session) or Session()
+        keys = contexts(failing, known.project, known.agent)
+        return keys[0], keys[6], keys[8]
+
+    def evidence(self, session: str, failing: Failing) -> float:
+        """How many mended checks gave this error, or one of its kind with this program."""
+        known = self._sessions.get(session) or Session()
+        keys = contexts(failing, known.project, known.agent)
+        return max(sum(self.known.counts(keys[7])), sum(self.known.counts(keys[8])))
 
     def transient(self, session: str, failing: Failing) -> NDArray[np.float32]:
         """(d,) numbers of a failing command as `TRANSIENT_NAMES`."""
@@ -256,8 +288,7 @@ class Fixes:
             for fix in range(len(FIXES)):
                 self._remedy.learn(remedy_slots(failing, fix), fix == attempt.fix)
         session.last_fix = attempt.fix
-        for key in (failing.fault.signature, f"kind {failing.fault.kind}"):
-            found = f"{key}|{attempt.fix}"
+        for found in example_keys(failing, attempt.fix):
             kept = self.examples.pop(found, [])
             self.examples[found] = [*kept, attempt.fix_id or step][-MAX_EXAMPLES_EACH:]
         while len(self.examples) > MAX_EXAMPLES:

@@ -12,7 +12,7 @@ from onward.features.checks import Check, same_check
 from onward.features.faults import Fault, fault_of
 from onward.features.slots import slots_of
 from onward.features.text import ends_of, name_hash
-from onward.features.transient import keyword
+from onward.features.transient import keyword, retry_after
 
 __all__ = [
     "Session",
@@ -144,6 +144,7 @@ def failing_of(
     slots = slots_of((f"kind {fault.kind}", f"sig {fault.signature}"), _telling(step.output, fault))
     now = Failing(check, fault, slots, session.steps, step.id, session.steps)
     now.at, now.sounds = step.at + (step.duration or 0.0), keyword(step.output)
+    now.told = retry_after(step.output, step.at)
     if before is not None and attempt is not None:
         same = before.fault.signature == fault.signature
         now.first, now.fails, now.same = before.first, before.fails + 1, same
@@ -151,7 +152,8 @@ def failing_of(
         now.tried = {**before.tried, attempt.fix: before.tried.get(attempt.fix, 0) + 1}
         now.last_fix = attempt.fix
         if min(before.fault.failures, fault.failures) >= 0:
-            now.fewer = (fault.failures < before.fault.failures) - (fault.failures > before.fault.failures)
+            less, then = fault.failures, before.fault.failures
+            now.fewer = (less < then) - (less > then)
     return now
 
 

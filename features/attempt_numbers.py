@@ -112,7 +112,7 @@ def fault_flags(kind: int) -> list[float]:
 
 
 def attempt_numbers(
-    attempt: Attempt, *, steps: int, counts: tuple[int, int], made: dict[str, None], others: int
+    attempt: Attempt, *, steps: int, counts: tuple[int, int], made: dict[str, int], others: int
 ) -> list[float]:
     """The numbers of an attempt, `ATTEMPT_NAMES` long.
 
@@ -184,7 +184,7 @@ def _manner_numbers(attempt: Attempt) -> list[float]:
     ]
 
 
-def _edited(name: str, made: dict[str, None]) -> bool:
+def _edited(name: str, made: dict[str, int]) -> bool:
     return bool(name) and any(path.rsplit("/", 1)[-1] == name for path in made)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from onward.features.action_types import KIND
 from onward.features.changes import FIX_OF, Change, Effect, file_type
 from onward.features.checks import Check
-from onward.features.faults import Fault
+from onward.features.faults import CLASSES, Fault
 
 __all__ = [
     "Attempt",
@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _STRONG = frozenset(("edit", "make", "install", "git", "files", "act"))
+_ABSENT = frozenset(map(CLASSES.index, ("missing_file", "module")))
 _TOOL_EDITS = frozenset((KIND["edit"], KIND["write"]))
 
 
@@ -105,7 +106,7 @@ def place_of(path: str, check: Check, fault: Fault) -> str:
 
 
 def fix_of(
-    failing: Failing, check: Check, effect: Effect, done: list[Done], made: dict[str, None]
+    failing: Failing, check: Check, effect: Effect, done: list[Done], made: dict[str, int]
 ) -> tuple[int, str]:
     """The last thing done that could mend a check, as an index of `FIXES`, and its step.
 
@@ -121,7 +122,7 @@ def fix_of(
     done
         What was done since.
     made
-        Files that were made in this session before it failed: writing them anew edits them.
+        Files that were written in this session -> the step that did it first.
     """
     steps = [(one.id, one.changes) for one in done if one.good]
     if check.kind not in _TOOL_EDITS:  # else the call's own change is the check itself
@@ -156,12 +157,14 @@ def _difference(one: Check, other: Check) -> str:
     return next((name for name, a, b in pairs if a != b), "arguments")
 
 
-def _named_fix(change: Change, failing: Failing, made: dict[str, None]) -> str:
+def _named_fix(change: Change, failing: Failing, made: dict[str, int]) -> str:
     if change.action not in ("edit", "make"):
         return "run" if change.action == "act" else change.action
     place = place_of(change.path, failing.check, failing.fault)
     if change.action == "edit":
         return f"edit@{place}"
-    if change.path in made:
+    near = place in ("own", "named")
+    there = near and failing.fault.kind not in _ABSENT
+    if there or made.get(change.path, failing.step + 1) <= failing.step:
         return f"rewrite@{place}"
-    return f"create@{place if place in ('own', 'named') else 'other'}"
+    return f"create@{place if near else 'other'}"

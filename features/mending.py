@@ -50,8 +50,8 @@ class Session(msgspec.Struct, gc=False):
     failing: list[Failing] = []
     """Checks that failed last time, the oldest first."""
     done: list[Done] = []
-    made: dict[str, None] = {}
-    """Files that it wrote."""
+    made: dict[str, int] = {}
+    """Files that it wrote -> the step that did it first."""
     patches: dict[str, tuple[str, ...]] = {}
     """Script -> files that it writes when it runs."""
     bodies: dict[str, tuple[int, ...]] = {}
@@ -83,8 +83,7 @@ def note_done(session: Session, step: Step, check: Check | None) -> None:
 def _note_files(session: Session, changes: tuple[Change, ...], effect: Effect) -> None:
     for change in changes:
         if change.action in ("edit", "make"):
-            session.made.pop(change.path, None)
-            session.made[change.path] = None
+            session.made[change.path] = session.made.pop(change.path, session.steps)
             _remember(session.bodies, change, effect.words)
             if effect.patches:
                 session.patches[change.path.rsplit("/", 1)[-1]] = effect.patches

@@ -118,8 +118,9 @@ def _joined(trees: bytes, linear: Logistic) -> bytes:
     chain, tensors = linear.nodes("p_linear")
     graph.node.extend([*chain, onnx.helper.make_node("Mean", ["p_trees", "p_linear"], [OUTPUT])])
     graph.initializer.extend(tensors)
-    if not any(one.domain in ("", "ai.onnx") for one in model.opset_import):
-        model.opset_import.append(onnx.helper.make_opsetid("", 15))
+    others = [one for one in model.opset_import if one.domain]
+    del model.opset_import[:]
+    model.opset_import.extend([*others, onnx.helper.make_opsetid("", 15)])
     body: bytes = model.SerializeToString(deterministic=True)
     return body
 

@@ -2,14 +2,14 @@
 
 Run::
 
-    python experiments/fixes.py --train DIR [--test DIR] [--json] [--plots FOLDER]
+    python experiments/fixes.py --train DIR [--test DIR] [--alone] [--json] [--plots FOLDER]
 
 DIR holds one folder a set with ``steps.jsonl.gz``. Without ``--test`` the later half of each
 set's log is judged by models of its earlier half, of the other sets and of the bundled history; a
 set without times is judged by repository as well. With ``--test`` the whole of ``--train`` is
 trained on and the whole of ``--test`` judged. Either way the judged stream is walked as it is
 served: predict, then learn, step by step. The bundled history is judged too, for it has programs
-that are flaky.
+that are flaky; ``--alone`` leaves it out.
 
 What is counted:
 
@@ -213,15 +213,22 @@ def _together(parts: Sequence[Judged]) -> Judged:
     return Judged(**whole)
 
 
-def report(train: Sequence[History], test: Sequence[History] | None) -> dict[str, Judged]:
+def bundled() -> History:
+    """The recorded history that comes with onward."""
+    log = enumerate(read_parquet(sample_path()), start=1)
+    return History(BUNDLED, [(seq, event) for seq, event in log if isinstance(event, Step)], True)
+
+
+def report(
+    train: Sequence[History], test: Sequence[History] | None, *, alone: bool = False
+) -> dict[str, Judged]:
     """Everything that is judged, by name of the set."""
-    bundled = list(enumerate(read_parquet(sample_path()), start=1))
-    sample = History(BUNDLED, [(seq, e) for seq, e in bundled if isinstance(e, Step)], timed=True)
+    more = [] if alone else [bundled()]
     if test is not None:
-        return _across(train, test, list(mine(sample.log)))
-    mined = {one.name: list(mine(one.log)) for one in [*train, sample]}
+        return _across(train, test, [list(mine(one.log)) for one in more])
+    mined = {one.name: list(mine(one.log)) for one in [*train, *more]}
     found = {}
-    for one in [*train, sample]:
+    for one in [*train, *more]:
         others = [mined[name] for name in mined if name != one.name]
         found[one.name] = later_half(mined[one.name], others, one.log[int(len(one.log) * LATER)][0])
         if not one.timed:
@@ -230,7 +237,7 @@ def report(train: Sequence[History], test: Sequence[History] | None) -> dict[str
 
 
 def _across(
-    train: Sequence[History], test: Sequence[History], sample: list[Mined]
+    train: Sequence[History], test: Sequence[History], more: Sequence[Sequence[Mined]]
 ) -> dict[str, Judged]:
     found = {}
     for one in test:
@@ -238,7 +245,7 @@ def _across(
         fold = Fixes()  # the set of the same name comes last
         logs = [list(mine(known.log, fold)) for known in ordered]
         by = "session" if one.timed else "project"
-        found[one.name] = judge([*logs, sample], list(mine(one.log, fold)), by=by)
+        found[one.name] = judge([*logs, *more], list(mine(one.log, fold)), by=by)
     return found
 
 
@@ -379,11 +386,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Errors and their fixes beside trivial peers.")
     parser.add_argument("--train", "--data", type=Path, required=True, help="folder of sets")
     parser.add_argument("--test", type=Path, help="folder of sets to judge on")
+    parser.add_argument("--alone", action="store_true", help="leave the bundled history out")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--plots", type=Path, help="folder for plots")
     given = parser.parse_args(arguments)
     try:
-        found = report(read_sets(given.train), read_sets(given.test) if given.test else None)
+        test = read_sets(given.test) if given.test else None
+        found = report(read_sets(given.train), test, alone=given.alone)
         figures = {name: measure(judged) for name, judged in found.items()}
     except OnwardError as error:
         print(f"fixes: {error.message}", file=sys.stderr)

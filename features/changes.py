@@ -141,7 +141,8 @@ def _shell_effect(command: str) -> Effect:
     for c in parsed.commands:
         if c.depth == 0:
             changes += _command_changes(c, written, action.body.patches, ends_of(command))
-    words = word_hashes(written or ends_of(command))
+    looks = bool(changes) and all(change.action == "read" for change in changes)
+    words = set() if looks else word_hashes(written or ends_of(command))
     patches = _literals(written) if action.body.patches else ()
     if patches and action.script in action.makes:  # written and run in one line
         changes += [Change("edit", path, len(written), written.count("\n")) for path in patches]
@@ -211,5 +212,6 @@ def _tool_effect(call: Call) -> Effect:
         changes = (Change("run"),)
     else:
         changes = ()
-    words = word_hashes(ends_of("\n".join(texts)))
+    looks = bool(changes) and all(change.action == "read" for change in changes)
+    words = set() if looks else word_hashes(ends_of("\n".join(texts)))
     return Effect(changes, tuple(sorted(words))[:MAX_WORDS], action.words)

@@ -28,19 +28,21 @@ from onward.features.changes import FIXES
 from onward.features.checks import Check, check_of, failed, passed, same_check
 from onward.features.faults import signature
 from onward.features.mending import (
+    HISTORY_NAMES,
     Session,
     attempt_keys,
     attempt_of,
     check_key,
     failing_of,
     fresh_slots,
+    history_rates,
     match_of,
     note_done,
     remedy_slots,
     state_slots,
     word_slots,
 )
-from onward.features.rates import NONE, Rates, chain, leaning
+from onward.features.rates import Rates
 from onward.features.remedies import REMEDY_NAMES, Known, contexts, remedy_rows
 from onward.features.transient import (
     TRANSIENT_NAMES,
@@ -62,24 +64,7 @@ __all__ = [
     "signature",
 ]
 
-_HISTORY_NAMES = (
-    "rate_fix",
-    "rate_kind",
-    "rate_kind_fix",
-    "rate_head",
-    "rate_head_fix",
-    "rate_signature",
-    "rate_signature_fix",
-    "rate_project",
-    "rate_agent",
-    "rate_agent_fix",
-    "rate_session",
-    "count_signature",
-    "words_score",
-    "state_score",
-    "fresh_score",
-)
-NAMES: tuple[str, ...] = (*ATTEMPT_NAMES, *_HISTORY_NAMES)
+NAMES: tuple[str, ...] = (*ATTEMPT_NAMES, *HISTORY_NAMES)
 """Names of the numbers of an attempt, in order."""
 _MEANING = 1
 VERSION = hashlib.sha256(
@@ -93,7 +78,6 @@ MAX_HEADS = 200
 MAX_WAITS = 2000
 MAX_EXAMPLES = 4000
 MAX_EXAMPLES_EACH = 3
-_PRIOR = 0.65
 _START_ATTEMPT = 0.6
 _START_REMEDY = -2.5
 
@@ -334,27 +318,8 @@ class Fixes:
 
     def _history(self, session: Session, attempt: Attempt) -> list[float]:
         """Running rates of the attempt's classes, and its scores by running weights."""
-        get = self.tries.table.get
-        keys = attempt_keys(session, attempt)
-        counts = [get(key, NONE) for key in keys]
-        overall, fix = chain(counts[:2], prior=_PRIOR)
-        kind = leaning(counts[2], overall)
-        head = leaning(counts[4], overall)
-        sign = leaning(counts[6], kind)
-        own = (float(session.ok), float(session.bad))
         return [
-            fix,
-            kind,
-            leaning(counts[3], fix),
-            head,
-            leaning(counts[5], fix),
-            sign,
-            leaning(counts[7], leaning(counts[3], fix)),
-            leaning(counts[8], overall),
-            leaning(counts[9], overall),
-            leaning(counts[10], fix),
-            leaning(own, overall),
-            sum(counts[6]),
+            *history_rates(self.tries, session, attempt),
             self._words.score(word_slots(attempt)),
             self._state.score(state_slots(attempt)),
             self._new.score(fresh_slots(attempt)),

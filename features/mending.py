@@ -10,17 +10,20 @@ from onward.features.attempts import Attempt, Done, Failing, fix_of
 from onward.features.changes import Change, Effect, effect_of
 from onward.features.checks import Check, same_check
 from onward.features.faults import Fault, fault_of
+from onward.features.rates import NONE, Rates, chain, leaning
 from onward.features.slots import slots_of
 from onward.features.text import ends_of, name_hash
 from onward.features.transient import keyword, retry_after
 
 __all__ = [
+    "HISTORY_NAMES",
     "Session",
     "attempt_keys",
     "attempt_of",
     "check_key",
     "failing_of",
     "fresh_slots",
+    "history_rates",
     "match_of",
     "note_done",
     "remedy_slots",
@@ -33,6 +36,25 @@ MAX_BODY = 400
 MAX_FRESH = 60
 MAX_DONE = 60
 MAX_MADE = 200
+HISTORY_NAMES = (
+    "rate_fix",
+    "rate_kind",
+    "rate_kind_fix",
+    "rate_head",
+    "rate_head_fix",
+    "rate_signature",
+    "rate_signature_fix",
+    "rate_project",
+    "rate_agent",
+    "rate_agent_fix",
+    "rate_session",
+    "count_signature",
+    "words_score",
+    "state_score",
+    "fresh_score",
+)
+"""Names of `history_rates`, and of three scores by running weights, in order."""
+_PRIOR = 0.65
 _MASK = WORD_SLOTS - 1
 
 
@@ -167,7 +189,7 @@ def check_key(check: Check) -> str:
 
 
 def attempt_keys(session: Session, attempt: Attempt) -> tuple[str, ...]:
-    """Classes of an attempt to count under, in the order that `_history` reads them."""
+    """Classes of an attempt to count under, in the order that `history_rates` reads them."""
     fix, failing = attempt.fix, attempt.failing
     kind, head, said = failing.fault.kind, failing.check.head, failing.fault.signature
     return (
@@ -183,6 +205,28 @@ def attempt_keys(session: Session, attempt: Attempt) -> tuple[str, ...]:
         f"a{session.agent}",
         f"a{session.agent}|{fix}",
     )
+
+
+def history_rates(tries: Rates, session: Session, attempt: Attempt) -> list[float]:
+    """Running rates at which attempts of the same classes passed, named by `HISTORY_NAMES`."""
+    get = tries.table.get
+    counts = [get(key, NONE) for key in attempt_keys(session, attempt)]
+    overall, fix = chain(counts[:2], prior=_PRIOR)
+    kind, kind_fix = leaning(counts[2], overall), leaning(counts[3], fix)
+    return [
+        fix,
+        kind,
+        kind_fix,
+        leaning(counts[4], overall),
+        leaning(counts[5], fix),
+        leaning(counts[6], kind),
+        leaning(counts[7], kind_fix),
+        leaning(counts[8], overall),
+        leaning(counts[9], overall),
+        leaning(counts[10], fix),
+        leaning((float(session.ok), float(session.bad)), overall),
+        sum(counts[6]),
+    ]
 
 
 def word_slots(attempt: Attempt) -> tuple[int, ...]:

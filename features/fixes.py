@@ -173,10 +173,8 @@ class Fixes:
         """(fixes, d) numbers of each fix of `FIXES` for a failing check, as `REMEDY_NAMES`."""
         known = self._sessions.get(session) or Session()
         marks = contexts(failing, known.project, known.agent)
-        scores = [
-            self._remedy.score(remedy_slots(failing, fix)) if failing.slots else 0.0
-            for fix in range(len(FIXES))
-        ]
+        table = np.frombuffer(self._remedy.weight)
+        scores = self._remedy.bias + table[remedy_slots(failing)].sum(axis=1)
         made = any(p.rsplit("/", 1)[-1] in failing.check.targets for p in known.made)
         return remedy_rows(
             failing, marks, self.known, self.tries, scores=scores, made=made, last=known.last_fix
@@ -268,9 +266,8 @@ class Fixes:
         """The last change of a passing attempt is the fix that worked."""
         failing = attempt.failing
         self.known.learn(contexts(failing, session.project, session.agent), attempt.fix)
-        if failing.slots:
-            for fix in range(len(FIXES)):
-                self._remedy.learn(remedy_slots(failing, fix), fix == attempt.fix)
+        for fix, slots in enumerate(remedy_slots(failing).tolist()):
+            self._remedy.learn(slots, fix == attempt.fix)
         session.last_fix = attempt.fix
         for found in example_keys(failing, attempt.fix):
             kept = self.examples.pop(found, [])

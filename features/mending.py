@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from onward.data.events import Call, Outcome, Step
 from onward.features.action_types import KIND, WORD_SLOTS
 from onward.features.attempts import Attempt, Done, Failing, fix_of
-from onward.features.changes import Change, Effect, effect_of
+from onward.features.changes import FIXES, Change, Effect, effect_of
 from onward.features.checks import Check, same_check
 from onward.features.faults import Fault, fault_of
 from onward.features.rates import NONE, Rates, chain, leaning
@@ -56,6 +58,7 @@ HISTORY_NAMES = (
 """Names of `history_rates`, and of three scores by running weights, in order."""
 _PRIOR = 0.65
 _MASK = WORD_SLOTS - 1
+_SALTS = 0x9E3779B1 * np.arange(1, len(FIXES) + 1, dtype=np.int64)
 
 
 class Session(msgspec.Struct, gc=False):
@@ -270,7 +273,7 @@ def state_slots(attempt: Attempt) -> tuple[int, ...]:
     return tuple([name_hash(part) & _MASK for part in parts])
 
 
-def remedy_slots(failing: Failing, fix: int) -> tuple[int, ...]:
-    """Slots of a fix with each word of the error."""
-    salt = 0x9E3779B1 * (fix + 1)
-    return tuple([((slot + salt) ^ (slot + salt) >> 15) & _MASK for slot in (0, *failing.slots)])
+def remedy_slots(failing: Failing) -> NDArray[np.int64]:
+    """(fixes, words) slots of each fix with each word of the error."""
+    mixed = np.array((0, *failing.slots), np.int64)[None, :] + _SALTS[:, None]
+    return np.asarray((mixed ^ mixed >> 15) & _MASK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log, log1p, nan
+from math import log1p, nan
 
 import msgspec
 import numpy as np
@@ -109,6 +109,18 @@ class Known(msgspec.Struct, gc=False):
 
 
 _ZEROS = [0.0] * len(FIXES)
+_ONE = np.eye(len(FIXES))
+_UNKNOWN, _NONE = np.full(len(FIXES), nan), np.zeros(len(FIXES))
+_SPOT_OF = [fix.partition("@")[2] for fix in FIXES]
+_STATIC = np.array(
+    [
+        [float(fix.partition("@")[0] == one) for one in _ACTIONS]
+        + [float(fix.partition("@")[2] == one) for one in _SPOTS]
+        for fix in FIXES
+    ]
+)
+"""(fixes, flags) the action and the place of each fix."""
+_FLAGS = REMEDY_NAMES.index(f"action_{_ACTIONS[0]}")
 _START = [1.0 / len(FIXES)] * len(FIXES)
 
 
@@ -169,7 +181,7 @@ def remedy_rows(
     known: Known,
     tries: Rates,
     *,
-    scores: Sequence[float],
+    scores: NDArray[np.float64],
     made: bool,
     last: int,
 ) -> NDArray[np.float32]:
@@ -192,30 +204,32 @@ def remedy_rows(
     last
         The fix that worked last in the session; -1 = none did.
     """
-    shares = _shares(known, keys)
     shared = _shared(failing, known, keys, made=made)
-    places = _named_types(failing)
-    rows = []
-    for fix, name in enumerate(FIXES):
-        action, _, place = name.partition("@")
-        works = _works(tries, failing, fix)
-        rows.append(
-            [
-                *[log(row[fix] + 1e-4) for row in shares],
-                *shared[:4],
-                *works,
-                scores[fix],
-                float(failing.tried.get(fix, 0)),
-                float(fix == last) if last >= 0 else nan,
-                float(fix == failing.last_fix),
-                *[float(action == one) for one in _ACTIONS],
-                *[float(place == one) for one in _SPOTS],
-                *shared[4:-5],
-                float(len(failing.fault.named)) if place == "named" else float(places.count(place)),
-                *shared[-4:],
-            ]
-        )
-    return np.array(rows, np.float32)
+    rows = np.empty((len(FIXES), len(REMEDY_NAMES)), np.float32)
+    rows[:, :_FLAGS] = np.column_stack(
+        [
+            np.log(np.array(_shares(known, keys)).T + 1e-4),
+            np.broadcast_to(shared[:4], (len(FIXES), 4)),
+            [_works(tries, failing, fix) for fix in range(len(FIXES))],
+            scores,
+            [failing.tried.get(fix, 0) for fix in range(len(FIXES))],
+            _ONE[last] if last >= 0 else _UNKNOWN,
+            _ONE[failing.last_fix] if failing.last_fix >= 0 else _NONE,
+        ]
+    )
+    end = _FLAGS + _STATIC.shape[1]
+    rows[:, _FLAGS:end] = _STATIC
+    rows[:, end:] = shared[4:]
+    rows[:, -5] = _named(failing)
+    return rows
+
+
+def _named(failing: Failing) -> list[float]:
+    """(fixes,) how many files of the fix's place the error names."""
+    types = [file_type(name) for name in failing.fault.named]
+    count = {place: float(types.count(place)) for place in _SPOTS}
+    count["named"] = float(len(types))
+    return [count.get(place, 0.0) for place in _SPOT_OF]
 
 
 def _shared(failing: Failing, known: Known, keys: Sequence[str], *, made: bool) -> list[float]:
@@ -236,10 +250,6 @@ def _shared(failing: Failing, known: Known, keys: Sequence[str], *, made: bool) 
         float(failing.fails),
         float(failing.same) if failing.fails > 1 else nan,
     ]
-
-
-def _named_types(failing: Failing) -> list[str]:
-    return [file_type(name) for name in failing.fault.named]
 
 
 def _works(tries: Rates, failing: Failing, fix: int) -> list[float]:

@@ -35,9 +35,9 @@ __all__ = [
     "speaks_from",
 ]
 
-PRECISION = 0.8
+PRECISION = 0.75
 """How often the first fix is to be the one where it speaks."""
-MARGIN = 0.05
+MARGIN = 0.1
 """How much oftener it must have been on held-out sessions: those to come differ more."""
 SPEAKS_FROM = 0.6
 """The share from which it speaks where too few rows tell."""

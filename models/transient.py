@@ -1,7 +1,9 @@
 """P(transient): will the very same command pass when it is run again with nothing changed?
 
-A ridge regression over running rates, the command's own record and the kind of error: such reruns
-are rare in real histories, and trees fitted to a few dozen of them did worse.
+A ridge regression over running rates, the command's own record and the kind of error. Such reruns
+are rare in real histories: trees fitted to a few dozen of them did worse, and for an agent that it
+never met the running rates alone did better (Brier .11 against .51 and .05 against .23). So the
+rates answer unless the regression beat them on this history's own later part.
 """
 
 from __future__ import annotations

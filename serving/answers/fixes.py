@@ -68,6 +68,7 @@ _PLACES = {
     "other": "another file",
 }
 _RATE = TRANSIENT_NAMES.index("rate_signature_head")
+_SEEN = TRANSIENT_NAMES.index("count_signature")
 _SOUNDS = TRANSIENT_NAMES.index("keyword")
 _COUNTS = NAMES.index("rate_signature_fix")
 
@@ -356,7 +357,9 @@ class FixAnswers:
     def _retry(self, request: FixRequest, failing: Failing) -> Retry:
         """Whether to run the very same command again, and when."""
         X = self._fold.transient(request.session, failing)
-        p = float(X[_RATE]) if X[_SOUNDS] <= 0 else max(float(X[_RATE]), _RETRY_FROM)
+        p = float(X[_RATE])
+        if X[_SOUNDS] > 0 and not X[_SEEN]:  # what its words say counts until a rerun tells
+            p = max(p, _RETRY_FROM)
         if self._transient is not None:
             p = float(self._transient.run(X[None, :])[0, 1])
         counts = [self._fold.retries.counts(key) for key in retry_keys(failing)]

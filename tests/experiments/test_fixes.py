@@ -34,7 +34,7 @@ def test_a_test_folder_is_judged_by_set_and_method(tmp_path: Path) -> None:
     assert methods["onward"]["attempt_auc"] > methods["action"]["attempt_auc"]
     assert methods["onward"]["hit_1"] > methods["overall"]["hit_1"]
     assert methods["onward"]["hit_1_low"] <= methods["onward"]["hit_1_high"]
-    assert {"words", "base", "backed_off", "counts", "keyword"} <= methods.keys()
+    assert {"words", "base", "backed_off", "ridge", "keyword"} <= methods.keys()
 
 
 def test_an_empty_folder_is_said_as_such(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from onward.features.shell import Command, Parsed, parse
 from onward.features.slots import slots_of
 from onward.features.text import ends_of, line_hashes, name_hash, pattern_words, word_hashes
 
-__all__ = ["shell_action"]
+__all__ = ["command_kind", "counting_of", "shell_action"]
 
 _TEXT_LIMIT = 4000
 _CACHED_ACTIONS = 1024
@@ -57,8 +57,8 @@ def shell_action(tool: str, command: str, timed: bool) -> Action:
     """
     parsed = parse(command)
     top = [c for c in parsed.commands if c.depth == 0] or list(parsed.commands)
-    counting = _counting(top, parsed.operators)
-    kinds = [_kind(c) for c in counting]
+    counting = counting_of(top, parsed.operators)
+    kinds = [command_kind(c) for c in counting]
     lead, kind = _lead(counting, kinds)
     if kind == KIND["read"] and parsed.heredocs and any(c.writes for c in top):
         kind = KIND["write"]
@@ -104,7 +104,7 @@ def shell_action(tool: str, command: str, timed: bool) -> Action:
     )
 
 
-def _counting(top: list[Command], operators: tuple[str, ...]) -> list[Command]:
+def counting_of(top: list[Command], operators: tuple[str, ...]) -> list[Command]:
     """The commands whose exit status can become that of the whole line."""
     if any(c.program == "set" and "-e" in c.args for c in top):
         return top
@@ -120,7 +120,8 @@ def _counting(top: list[Command], operators: tuple[str, ...]) -> list[Command]:
     return kept or top[-1:]
 
 
-def _kind(c: Command) -> int:
+def command_kind(c: Command) -> int:
+    """What a command mainly does, as an index of `KINDS`."""
     if c.program in INTERPRETERS:
         return KIND["inline" if is_inline(c) else "run"]
     if c.program == "sed":

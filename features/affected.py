@@ -1,0 +1,561 @@
+"""What a change may do to a test: why it is touched, and numbers that tell how likely it fails.
+
+`TestFold` holds what past runs say of each test: how often and how lately it failed, how long it
+takes, whether it flips without cause, which files' changes it failed after. `touches` looks at
+one change and every test, and gives each a tier:
+
+- ``must``  it rests on something that changed, or on what nobody can see
+- ``may``   a changed file is within its imports, but nothing that it ran or mentions changed
+- ``none``  nothing that changed is within its imports
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from onward.data.errors import BundleError
+from onward.data.testing.runs import Result, TestRecord, TestRun
+from onward.data.testing.source import ANY
+from onward.features.change import Change, Tree
+from onward.features.rates import Rates, leaning
+
+__all__ = [
+    "GROUND_PRIORS",
+    "NAMES",
+    "OUTSIDE",
+    "VERSION",
+    "Known",
+    "TestFold",
+    "Touch",
+    "ground",
+    "touches",
+    "vector_table",
+]
+
+NAMES: tuple[str, ...] = (
+    "must",
+    "wide",
+    "new",
+    "own",
+    "ran",
+    "ran_share",
+    "rarest",
+    "named",
+    "head",
+    "removed",
+    "mentions",
+    "loud",
+    "helper",
+    "data",
+    "opaque",
+    "doc",
+    "distance",
+    "reached",
+    "rests_on",
+    "fail_rate",
+    "last_failed",
+    "since_failed",
+    "flake",
+    "runs",
+    "co_change",
+    "seconds",
+    "change_files",
+    "change_blocks",
+    "touched_share",
+)
+"""Names of the numbers in a vector, in order."""
+VERSION = "1"
+"""Changes whenever the meaning of a feature changes."""
+OUTSIDE = ""
+"""Stands for a test: what ran and was read outside of all tests."""
+_NAN = math.nan
+_PRIOR_FAIL = 0.02
+_FLAKE = (0.25, 25.0)
+"""Flips and steady repeats that a test has before any was seen: one in a hundred is flaky."""
+MAX_TESTS = 50_000
+MAX_FILES = 2_000
+MAX_PARTNERS = 500
+_DOC_READERS = frozenset("__doc__ getdoc help doctest inspect pydoc testmod testfile".split())
+
+
+GROUND_PRIORS = {
+    "failed": 0.5,
+    "own": 0.2,
+    "new": 0.05,
+    "removed": 0.3,
+    "ran_rare": 0.15,
+    "ran": 0.06,
+    "head": 0.05,
+    "loud": 0.03,
+    "named": 0.02,
+    "wide": 0.02,
+    "may": 0.004,
+    "none": 0.001,
+}
+"""What may touch a test, the strongest first, and how often such tests fail until more is known."""
+
+
+def ground(vector: NDArray[np.float32]) -> str:
+    """The strongest thing that touches a test: a key of `GROUND_PRIORS`."""
+    has = _PLACE
+    if vector[has["last_failed"]]:
+        return "failed"
+    for name in ("own", "new", "removed"):
+        if vector[has[name]]:
+            return name
+    if vector[has["ran"]]:
+        return "ran_rare" if vector[has["rarest"]] > 0.1 else "ran"
+    if vector[has["must"]]:
+        if vector[has["head"]]:
+            return "head"
+        if vector[has["loud"]] or vector[has["helper"]]:
+            return "loud"
+        return "wide" if vector[has["wide"]] else "named"
+    return "may" if vector[has["reached"]] else "none"
+
+
+_PLACE = {name: at for at, name in enumerate(NAMES)}
+_HISTORY = NAMES[_PLACE["fail_rate"] : _PLACE["seconds"] + 1]
+
+
+class _Stat(msgspec.Struct, array_like=True):
+    """What past runs say of one test."""
+
+    good: float = 0.0
+    bad: float = 0.0
+    runs: int = 0
+    failed: bool = False
+    last_failed: int = -1
+    flips: float = 0.0
+    steady: float = 0.0
+    seconds: float = 0.0
+
+
+_NO_STAT = _Stat()
+
+
+class TestFold:
+    """What past runs say of each test. Bounded: the tests that ran least recently are forgotten.
+
+    >>> TestFold().flake("a test that never ran")
+    0.009900990099009901
+    """
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._stats: dict[str, _Stat] = {}
+        self._partners: dict[str, dict[str, float]] = {}
+        self._changes = Rates(capacity=MAX_FILES)
+        self.grounds = Rates(keep=0.999)
+
+    def learn(self, run: TestRun) -> None:
+        """Takes in one run, in order."""
+        verdicts = run.verdicts
+        table = _vectors(run)
+        must = table[:, _PLACE["must"]] if len(table) else np.ones(len(verdicts.nodes))
+        for vector, failed in zip(table, verdicts.failed, strict=False):
+            self.grounds.learn(ground(vector), failed)
+        self.count += 1
+        for path in run.changed[:MAX_FILES]:
+            self._changes.learn(path, True)
+        for at, node in enumerate(verdicts.nodes):
+            failed = verdicts.failed[at]
+            seconds = verdicts.seconds[at] if at < len(verdicts.seconds) else 0.0
+            self._learn_test(node, failed, seconds, touched=bool(must[at]))
+            if failed and verdicts.fresh[at]:
+                self._learn_partners(node, run.changed)
+
+    def _learn_test(self, node: str, failed: bool, seconds: float, *, touched: bool) -> None:
+        stat = self._stats.pop(node, None) or _Stat()
+        if stat.runs and not touched:
+            flipped = failed != stat.failed
+            stat.flips += flipped
+            stat.steady += not flipped
+        stat.good = 0.9 * stat.good + (not failed)
+        stat.bad = 0.9 * stat.bad + failed
+        stat.seconds = seconds if stat.runs == 0 else 0.7 * stat.seconds + 0.3 * seconds
+        stat.runs += 1
+        stat.failed = failed
+        if failed:
+            stat.last_failed = self.count
+        self._stats[node] = stat
+        if len(self._stats) > MAX_TESTS:
+            del self._stats[next(iter(self._stats))]
+
+    def _learn_partners(self, node: str, changed: Sequence[str]) -> None:
+        for path in changed[:MAX_FILES]:
+            partners = self._partners.pop(path, None) or {}
+            partners[node] = partners.get(node, 0.0) + 1.0
+            self._partners[path] = partners
+            if len(partners) > MAX_PARTNERS:
+                del partners[next(iter(partners))]
+        while len(self._partners) > MAX_FILES:
+            del self._partners[next(iter(self._partners))]
+
+    def flake(self, node: str) -> float:
+        """Posterior mean of P(it flips although nothing that it rests on changed)."""
+        stat = self._stats.get(node, _NO_STAT)
+        flips, steady = _FLAKE
+        return (flips + stat.flips) / (flips + stat.flips + steady + stat.steady)
+
+    def seconds(self, node: str) -> float:
+        """How long it takes, seconds; 0 where it never ran."""
+        return self._stats.get(node, _NO_STAT).seconds
+
+    def numbers(self, node: str, changed: Iterable[str]) -> tuple[float, ...]:
+        """The features from ``fail_rate`` to ``seconds``."""
+        stat = self._stats.get(node, _NO_STAT)
+        since = _NAN if stat.last_failed < 0 else math.log1p(self.count - stat.last_failed)
+        return (
+            leaning((stat.bad, stat.good), _PRIOR_FAIL),
+            float(stat.failed),
+            since,
+            self.flake(node),
+            math.log1p(stat.runs),
+            max((self._together(path, node) for path in changed), default=0.0),
+            math.log1p(1e3 * stat.seconds),
+        )
+
+    def _together(self, path: str, node: str) -> float:
+        partners = self._partners.get(path)
+        if not partners or node not in partners:
+            return 0.0
+        return partners[node] / (sum(self._changes.counts(path)) + 1.0)
+
+    def dump(self) -> bytes:
+        """The whole state; `load` gives a fold that answers the same."""
+        return msgspec.msgpack.encode(
+            _State(
+                VERSION, self.count, self._stats, self._partners, self._changes, self.grounds
+            )
+        )
+
+    @classmethod
+    def load(cls, body: bytes) -> TestFold:
+        """A fold from what `dump` gave; raises `BundleError` where it is damaged or too old."""
+        try:
+            state = msgspec.msgpack.decode(body, type=_State)
+        except msgspec.DecodeError as error:
+            raise BundleError(f"The tests' state cannot be read: {error}") from error
+        if state.version != VERSION:
+            raise BundleError("The tests' state was made with other features.")
+        fold = cls()
+        fold.count, fold._stats, fold._partners = state.count, state.stats, state.partners
+        fold._changes, fold.grounds = state.changes, state.grounds
+        return fold
+
+
+class _State(msgspec.Struct, array_like=True):
+    version: str
+    count: int
+    stats: dict[str, _Stat]
+    partners: dict[str, dict[str, float]]
+    changes: Rates
+    grounds: Rates
+
+
+def _vectors(run: TestRun) -> NDArray[np.float32]:
+    """(tests, features) as logged; without rows where they are of another version."""
+    verdicts = run.verdicts
+    if verdicts.width != len(NAMES) or verdicts.version != VERSION:
+        return np.zeros((0, len(NAMES)), np.float32)
+    return np.frombuffer(verdicts.vectors, np.float32).reshape(-1, verdicts.width)
+
+
+# -- one change, every test ------------------------------------------------------------------------
+
+
+class Known(msgspec.Struct, kw_only=True):
+    """All that is known when a change is looked at."""
+
+    tree: Tree
+    """The project as it is now."""
+    changes: dict[int, Change]
+    """Run -> what differs between the tree that it ran on and the one now."""
+    trees: dict[int, Tree]
+    """Run -> the tree that it ran on."""
+    records: dict[str, TestRecord]
+    """Every test that ran; `OUTSIDE` stands for what ran outside of all tests."""
+    blocks: dict[int, str]
+    """Number -> ``path::block``."""
+    imports: dict[str, list[int]]
+    """File -> numbers of the blocks that ran while it was imported."""
+    unwatched: set[str] = set()
+    """Files that are loaded in ways in which their blocks are not seen."""
+    fold: TestFold
+
+
+class Touch(msgspec.Struct, kw_only=True):
+    """What a change may do to one test."""
+
+    node: str
+    tier: str
+    reasons: list[str] = []
+    vector: NDArray[np.float32]
+
+
+def touches(known: Known, nodes: Sequence[str], own: Mapping[str, str]) -> list[Touch]:
+    """Every test beside the change since it last ran.
+
+    Parameters
+    ----------
+    known
+        All that is known.
+    nodes
+        The tests that there are now.
+    own
+        Test -> ``path::block`` of its own function, where it has one.
+    """
+    views = {run: _View(known, run, own) for run in known.changes}
+    return [_touch(known, views, node, own.get(node, "")) for node in nodes]
+
+
+def _touch(known: Known, views: Mapping[int, _View], node: str, own: str) -> Touch:
+    record = known.records.get(node)
+    view = views.get(record.run) if record is not None else None
+    if record is None or view is None:
+        return _unknown(known, node)
+    found = view.look(record, own)
+    tier = "must" if found["must"] else "may" if found["reached"] else "none"
+    changed = view.change.files
+    numbers = known.fold.numbers(node, changed)
+    found.update(zip(_HISTORY, numbers, strict=True))
+    vector = np.array([found.get(name, 0.0) for name in NAMES], np.float32)
+    return Touch(node=node, tier=tier, reasons=view.reasons, vector=vector)
+
+
+def _unknown(known: Known, node: str) -> Touch:
+    found: dict[str, float] = {"must": 1.0, "new": 1.0, "distance": _NAN, "touched_share": _NAN}
+    numbers = known.fold.numbers(node, ())
+    found.update(zip(_HISTORY, numbers, strict=True))
+    vector = np.array([found.get(name, 0.0) for name in NAMES], np.float32)
+    return Touch(node=node, tier="must", reasons=["it never ran here"], vector=vector)
+
+
+class _View:
+    """One change, made ready to be held against many tests."""
+
+    def __init__(self, known: Known, run: int, own: Mapping[str, str]) -> None:
+        self.change, self.reasons = known.changes[run], list[str]()
+        self._known, self._old, self._new = known, known.trees[run], known.tree
+        self._key = known.blocks
+        size = max(known.blocks, default=0) + 1
+        self._changed = np.zeros(size, bool)
+        self._removed = np.zeros(size, bool)
+        self._docs = np.zeros(size, bool)
+        self._mentions = np.zeros(size, bool)
+        self._reads_docs = np.zeros(size, bool)
+        self._head = np.zeros(size, bool)
+        self._mark_blocks()
+        self._tests = {key.partition("::")[0] for key in own.values()}
+        self._spread_imports()
+        self._helpers = self._changed_helpers(set(own.values()))
+        self._users = self._use_counts(size)
+        self._reached: dict[tuple[str, ...], tuple[dict[str, int], dict[str, int]]] = {}
+        self._always = self._outside()
+        self._origins = set().union(*self.change.names.values(), self.change.loud)
+        share = sum(self._changed[one.blocks].any() for one in known.records.values() if one.blocks)
+        self._share = float(share) / max(len(known.records), 1)
+
+    def _mark_blocks(self) -> None:
+        change, sources = self.change, self._old.sources
+        names = change.names
+        mentions: dict[str, tuple[bool, bool]] = {}
+        for path, source in sources.items():
+            for block in source.blocks:
+                said = ANY in block.names or any(name in names for name in block.names)
+                docs = not _DOC_READERS.isdisjoint(block.names)
+                mentions[f"{path}::{block.name}"] = (bool(names) and said, docs)
+        for number, key in self._key.items():
+            self._changed[number] = key in change.blocks
+            self._removed[number] = key in change.blocks and not self._is_there(key)
+            self._docs[number] = key in change.docs
+            self._mentions[number], self._reads_docs[number] = mentions.get(key, (False, False))
+            self._head[number] = key.rpartition("::")[2].rpartition(".")[2] in names
+
+    def _is_there(self, key: str) -> bool:
+        path, _, name = key.partition("::")
+        source = self._new.sources.get(path)
+        return source is not None and any(block.name == name for block in source.blocks)
+
+    def _spread_imports(self) -> None:
+        """A file whose import ran what changed is loud."""
+        for path, numbers in self._known.imports.items():
+            if numbers and (self._changed[numbers].any() or self._mentions[numbers].any()):
+                self.change.loud.add(path)
+
+    def _changed_helpers(self, own: set[str]) -> set[str]:
+        """Files of tests in which something changed that is no test of its own."""
+        found = set()
+        for key in self.change.blocks | self.change.added:
+            path = key.partition("::")[0]
+            if path in self._tests and key not in own and not _is_test(key):
+                found.add(path)
+        for path in self._tests:
+            source = self._old.sources.get(path)
+            for block in source.blocks if source else ():
+                key = f"{path}::{block.name}"
+                if key in own or _is_test(key):
+                    continue
+                if self.change.names and not self.change.names.keys().isdisjoint(block.names):
+                    found.add(path)
+        return found
+
+    def _use_counts(self, size: int) -> NDArray[np.float64]:
+        users = np.zeros(size)
+        for record in self._known.records.values():
+            users[record.blocks] += 1
+        return users
+
+    def _outside(self) -> list[str]:
+        """Why every test is touched."""
+        found = list(self.change.wide)
+        outside = self._known.records.get(OUTSIDE)
+        if outside is not None:
+            if self._changed[outside.blocks].any():
+                found.append("what runs while tests are collected changed")
+            if self._read(outside):
+                found.append("a file that is read while tests are collected changed")
+        unread = self.change.data - self._ever_read()
+        if unread:
+            found.append(f"nobody was seen reading {min(unread)}")
+        return found
+
+    def _ever_read(self) -> set[str]:
+        reads = {path for one in self._known.records.values() for path in one.reads}
+        return reads | {p for p in self.change.data if f"{p.rpartition('/')[0]}/" in reads}
+
+    def _read(self, record: TestRecord) -> bool:
+        """Whether it read a file that differs, or listed a directory in which one came or went."""
+        old, new = self._old.digests, self._new.digests
+        for path in record.reads:
+            if path in self.change.files:
+                return True
+            if path.endswith("/") and any(
+                f.startswith(path.lstrip("/")) and (f in old) != (f in new)
+                for f in self.change.files
+            ):
+                return True
+        return False
+
+    def _reach(self, record: TestRecord) -> tuple[dict[str, int], dict[str, int]]:
+        """What its imports may run, in the old state and now."""
+        path = record.node.partition("::")[0]
+        ran = {self._key[n].partition("::")[0] for n in record.blocks if n in self._key}
+        starts = tuple(sorted({path, *_conftests(path), *record.modules, *ran}))
+        known = self._reached.get(starts)
+        if known is None:
+            old, new = self._old.imports(), self._new.imports()
+            known = self._reached[starts] = (old.reach_all(starts), new.reach_all(starts))
+        return known
+
+    def look(self, record: TestRecord, own: str) -> dict[str, float]:
+        """Features from ``must`` to ``rests_on``; the grounds stand in ``reasons``."""
+        change, path = self.change, record.node.partition("::")[0]
+        reasons: list[str] = list(self._always[:1])
+        old, new = self._reach(record)
+        blocks = np.asarray(record.blocks, np.intp)
+        hit = blocks[self._changed[blocks]] if blocks.size else blocks
+        near = change.files & (old.keys() | new.keys())
+        origins = self._origins & (old.keys() | new.keys())
+        mentions = bool(origins and self._mentions[blocks].any())
+        loud = change.loud & (old.keys() | new.keys())
+        gone = change.gone & old.keys()
+        helper = path in self._helpers or self._foreign(near, path)
+        doc = bool(self._docs[blocks].any() and self._reads_docs[blocks].any())
+        read = self._read(record)
+        below = any(path.startswith(f"{folder}/" if folder else "") for folder in change.conftests)
+        own_changed = own in change.blocks or own in change.added
+        if hit.size:
+            reasons.append(f"it ran {_readable(self._key[int(hit[0])])}, which changed")
+        grounds = {
+            "its own code changed": own_changed,
+            "code beside it in its file changed": helper,
+            "it mentions a name whose meaning changed": mentions,
+            f"importing {min(loud, default='')} may do something else": bool(loud),
+            f"it imported {min(gone, default='')}, which is gone": bool(gone),
+            "a conftest.py above it changed": below,
+            "it read a file that changed": read,
+            "it runs what cannot be seen": record.opaque and bool(change),
+            "it reads docstrings, and one changed": doc,
+            "it failed when it last ran": record.result is Result.FAILED,
+        }
+        reasons += [text for text, holds in grounds.items() if holds]
+        self.reasons = reasons
+        distance = min((new.get(f, old.get(f, 99)) for f in near), default=_NAN)
+        return {
+            "must": float(bool(reasons)),
+            "wide": float(bool(self._always)),
+            "own": float(own_changed),
+            "ran": math.log1p(hit.size),
+            "ran_share": hit.size / max(blocks.size, 1),
+            "rarest": float((1.0 / self._users[hit]).max()) if hit.size else 0.0,
+            "named": self._likeness(record.node, hit),
+            "head": float(self._head[blocks].any()),
+            "removed": math.log1p(float(self._removed[blocks].sum())),
+            "mentions": float(mentions),
+            "loud": float(bool(loud or gone)),
+            "helper": float(helper or below),
+            "data": float(read),
+            "opaque": float(record.opaque),
+            "doc": float(bool(self._docs[blocks].any())),
+            "distance": float(distance),
+            "reached": math.log1p(len(near)),
+            "rests_on": math.log1p(blocks.size),
+            "change_files": math.log1p(len(change.files)),
+            "change_blocks": math.log1p(len(change.blocks)),
+            "touched_share": self._share,
+        }
+
+    def _foreign(self, near: set[str], path: str) -> bool:
+        """Whether a file changed whose blocks are not seen, and that is not the test's own."""
+        return any(f != path and (f in self._tests or f in self._known.unwatched) for f in near)
+
+    def _likeness(self, node: str, hit: NDArray[np.intp]) -> float:
+        """The largest share of a changed block's words that the test's name holds."""
+        words = _words(node.partition("::")[2].partition("[")[0])
+        best = 0.0
+        for number in hit[:50]:
+            name = _words(self._key[int(number)].partition("::")[2])
+            best = max(best, len(words & name) / max(len(name), 1))
+        return best
+
+
+def _words(name: str) -> set[str]:
+    """The words of a name, in lower case.
+
+    >>> sorted(_words("TestCache::test_get_item"))
+    ['cache', 'get', 'item']
+    """
+    parts = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)
+    return {part.lower() for part in parts} - {"test", "tests"}
+
+
+def _is_test(key: str) -> bool:
+    """Whether a block looks like a test, collected or not."""
+    return key.rpartition("::")[2].rpartition(".")[2].startswith("test")
+
+
+def _conftests(path: str) -> list[str]:
+    parts = path.split("/")[:-1]
+    return ["/".join((*parts[:end], "conftest.py")) for end in range(len(parts) + 1)]
+
+
+def _readable(key: str) -> str:
+    path, _, name = key.partition("::")
+    return f"{name} in {path}"
+
+
+def vector_table(found: Sequence[Touch]) -> NDArray[Any]:
+    """(n, len(NAMES)) float32 of several tests."""
+    empty = np.zeros((0, len(NAMES)), np.float32)
+    return np.stack([one.vector for one in found]) if found else empty

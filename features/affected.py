@@ -82,7 +82,8 @@ _FLAKE = (0.25, 25.0)
 MAX_TESTS = 50_000
 MAX_FILES = 2_000
 MAX_PARTNERS = 500
-_DOC_READERS = frozenset("__doc__ getdoc help doctest inspect pydoc testmod testfile".split())
+_DOC_TEXT = "__doc__ getdoc help doctest inspect pydoc testmod testfile"
+_DOC_READERS = frozenset(_DOC_TEXT.split())
 
 
 GROUND_PRIORS = {
@@ -104,24 +105,30 @@ GROUND_PRIORS = {
 
 def ground(vector: NDArray[np.float32]) -> str:
     """The strongest thing that touches a test: a key of `GROUND_PRIORS`."""
-    has = _PLACE
-    if vector[has["last_failed"]]:
-        return "failed"
-    for name in ("own", "new", "removed"):
-        if vector[has[name]]:
+    for name, column, above in _GROUNDS:
+        if vector[column] > above:
             return name
-    if vector[has["ran"]]:
-        return "ran_rare" if vector[has["rarest"]] > 0.1 else "ran"
-    if vector[has["must"]]:
-        if vector[has["head"]]:
-            return "head"
-        if vector[has["loud"]] or vector[has["helper"]]:
-            return "loud"
-        return "wide" if vector[has["wide"]] else "named"
-    return "may" if vector[has["reached"]] else "none"
+    return "none"
 
 
 _PLACE = {name: at for at, name in enumerate(NAMES)}
+_GROUNDS = tuple(
+    (name, _PLACE[column], above)
+    for name, column, above in (
+        ("failed", "last_failed", 0.0),
+        ("own", "own", 0.0),
+        ("new", "new", 0.0),
+        ("removed", "removed", 0.0),
+        ("ran_rare", "rarest", 0.1),
+        ("ran", "ran", 0.0),
+        ("head", "head", 0.0),
+        ("loud", "loud", 0.0),
+        ("loud", "helper", 0.0),
+        ("wide", "wide", 0.0),
+        ("named", "must", 0.0),
+        ("may", "reached", 0.0),
+    )
+)
 _HISTORY = NAMES[_PLACE["fail_rate"] : _PLACE["seconds"] + 1]
 
 
@@ -234,9 +241,7 @@ class TestFold:
     def dump(self) -> bytes:
         """The whole state; `load` gives a fold that answers the same."""
         return msgspec.msgpack.encode(
-            _State(
-                VERSION, self.count, self._stats, self._partners, self._changes, self.grounds
-            )
+            _State(VERSION, self.count, self._stats, self._partners, self._changes, self.grounds)
         )
 
     @classmethod

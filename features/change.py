@@ -21,21 +21,27 @@ from onward.features.imports import Imports
 
 __all__ = ["Change", "Tree", "change_between", "kind_of", "settings_of"]
 
-_NATIVE = ".c .h .cc .cpp .hpp .pyx .pxd .pxi .rs .f90 .f .so .pyd .dll .dylib".split()
-_PROSE = ".md .rst .txt .png .jpg .gif .svg .po .pot .css .in .lock .yml .yaml .bat .sh".split()
-_PROSE_NAMES = "LICENSE COPYING AUTHORS CHANGES CHANGELOG README NEWS PKG-INFO Makefile".split()
-_BESIDE = "docs doc .github examples example benchmarks benchmark changelog.d".split()
+_NATIVE_TEXT = ".c .h .cc .cpp .hpp .pyx .pxd .pxi .rs .f90 .f .so .pyd .dll .dylib"
+_NATIVE = _NATIVE_TEXT.split()
+_PROSE_TEXT = ".md .rst .txt .png .jpg .gif .svg .po .pot .css .in .lock .yml .yaml .bat .sh"
+_PROSE = _PROSE_TEXT.split()
+_PROSE_NAMES_TEXT = "LICENSE COPYING AUTHORS CHANGES CHANGELOG README NEWS PKG-INFO MAKEFILE"
+_PROSE_NAMES = _PROSE_NAMES_TEXT.split()
+_BESIDE_TEXT = "docs doc .github examples example benchmarks benchmark changelog.d"
+_BESIDE = _BESIDE_TEXT.split()
 _CONFIG = frozenset({"pyproject.toml", "setup.cfg", "pytest.ini", "tox.ini", "pytest.toml"})
 _BUILD = frozenset({"setup.py", "noxfile.py", "tasks.py", "conf.py", "versioneer.py"})
-_ASIDE = frozenset(  # parts of pyproject.toml that no test runs by
-    "build-system project.version project.description project.readme project.classifiers "
-    "project.authors project.maintainers project.urls project.keywords project.license "
-    "project.license-files project.dynamic project.optional-dependencies dependency-groups "
-    "tool.ruff tool.black tool.isort tool.mypy tool.flake8 tool.pylint tool.pyright "
-    "tool.coverage tool.towncrier tool.setuptools tool.setuptools_scm tool.flit tool.hatch "
-    "tool.poetry tool.uv tool.tox tool.cibuildwheel tool.sphinx tool.codespell tool.interrogate "
-    "tool.bumpversion tool.pdm tool.check-manifest".split()
-)
+# parts of pyproject.toml that no test runs by
+_ASIDE_TEXT = """
+build-system project.version project.description project.readme project.classifiers
+project.authors project.maintainers project.urls project.keywords project.license project.license-
+files project.dynamic project.optional-dependencies dependency-groups tool.ruff tool.black
+tool.isort tool.mypy tool.flake8 tool.pylint tool.pyright tool.coverage tool.towncrier
+tool.setuptools tool.setuptools_scm tool.flit tool.hatch tool.poetry tool.uv tool.tox
+tool.cibuildwheel tool.sphinx tool.codespell tool.interrogate tool.bumpversion tool.pdm
+tool.check-manifest
+"""
+_ASIDE = frozenset(_ASIDE_TEXT.split())
 _RUN_BY = frozenset({"tool:pytest", "pytest", "options.entry_points"})
 
 
@@ -97,28 +103,25 @@ def kind_of(path: str) -> str:
     """
     name = path.rpartition("/")[2]
     suffix = f".{name.rpartition('.')[2]}"
-    if name == "conftest.py":
-        return "conftest"
-    if name in _CONFIG:
-        return "config"
-    if name in _BUILD and "/" not in path:
-        return "build"
-    if suffix in _NATIVE:
-        return "native"
-    if path.split("/")[0] in _BESIDE or ".egg-info/" in path:
-        return "prose"
-    if suffix == ".py":
-        return "python"
+    beside = path.partition("/")[0] in _BESIDE or ".egg-info/" in path
     stem = name.partition(".")[0].upper()
-    return "prose" if suffix in _PROSE or stem in map(str.upper, _PROSE_NAMES) else "data"
+    kinds = {
+        "conftest": name == "conftest.py",
+        "config": name in _CONFIG,
+        "build": name in _BUILD and "/" not in path,
+        "native": suffix in _NATIVE,
+        "python": suffix == ".py" and not beside,
+        "prose": beside or suffix in _PROSE or stem in _PROSE_NAMES,
+    }
+    return next((kind for kind, holds in kinds.items() if holds), "data")
 
 
 def settings_of(files: Mapping[str, bytes]) -> str:
-    """What the settings files at the root say that tests may run by, as one text.
+    r"""What the settings files at the root say that tests may run by, as one text.
 
     A file that cannot be parsed counts as it is.
 
-    >>> settings_of({"pyproject.toml": b"[project]\\nversion = '2'"})
+    >>> settings_of({"pyproject.toml": b"[project]\nversion = '2'"})
     '[]'
     """
     parts = []
@@ -192,6 +195,17 @@ def _compare_python(change: Change, path: str, old: Source | None, new: Source |
     if (old and old.broken) or (new and new.broken):
         change.loud.add(path)
         return
+    _compare_blocks(change, path, old, new)
+    if old and new and _effects(old) != _effects(new):
+        change.loud.add(path)
+    for statement in _differing(old.statements if old else [], new.statements if new else []):
+        if statement.effect:
+            change.loud.add(path)
+        for name in statement.defines:
+            change.names[name].add(path)
+
+
+def _compare_blocks(change: Change, path: str, old: Source | None, new: Source | None) -> None:
     before = {block.name: block for block in old.blocks} if old else {}
     after = {block.name: block for block in new.blocks} if new else {}
     for name in before.keys() | after.keys():
@@ -202,13 +216,6 @@ def _compare_python(change: Change, path: str, old: Source | None, new: Source |
             change.blocks.add(key)
         elif one.doc != other.doc:
             change.docs.add(key)
-    if old and new and _effects(old) != _effects(new):
-        change.loud.add(path)
-    for statement in _differing(old.statements if old else [], new.statements if new else []):
-        if statement.effect:
-            change.loud.add(path)
-        for name in statement.defines:
-            change.names[name].add(path)
 
 
 def _effects(source: Source) -> list[str]:

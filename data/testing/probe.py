@@ -29,11 +29,11 @@ __all__ = ["Probe", "Seen"]
 
 _MARK = "\0onward\0"
 """Stands in compiled code where the byte array will."""
-_PROCESSES = (
-    "subprocess.Popen os.fork os.forkpty os.exec os.posix_spawn os.spawn os.system ctypes.dlopen "
-    "socket.connect"
-)
-_OPAQUE = frozenset(_PROCESSES.split())
+_OPAQUE_TEXT = """
+subprocess.Popen os.fork os.forkpty os.exec os.posix_spawn os.spawn os.system ctypes.dlopen
+socket.connect
+"""
+_OPAQUE = frozenset(_OPAQUE_TEXT.split())
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 
 

@@ -21,25 +21,28 @@ __all__ = ["ANY", "Block", "Source", "Statement", "digest_of", "functions", "rea
 ANY = "*"
 """Stands among the names of code that looks names up while it runs, and so may mean any."""
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_DYNAMIC = frozenset(
-    "globals vars dir __dict__ getmembers import_module __import__ modules eval exec "
-    "attrgetter methodcaller".split()
-)
+_DYNAMIC_TEXT = """
+globals vars dir __dict__ getmembers import_module __import__ modules eval exec
+"""
+_DYNAMIC = frozenset(_DYNAMIC_TEXT.split())
 _LOOKUPS = frozenset({"getattr", "hasattr", "setattr", "delattr"})
-_PURE = frozenset(
-    "frozenset set dict list tuple int str bytes float bool object range len sorted min max zip "
-    "compile TypeVar ParamSpec TypeVarTuple NewType namedtuple partial getLogger Path Decimal "
-    "Fraction timedelta date datetime itemgetter attrgetter property staticmethod classmethod "
-    "cast Struct isinstance issubclass hasattr getattr join split format count repeat chain "
-    "field Enum defaultdict OrderedDict Counter deque escape Lock RLock local sum "
-    "ContextVar strip lower upper replace keys values items get union".split()
-)
-_QUIET = frozenset(
-    "wraps lru_cache cache cached_property property staticmethod classmethod abstractmethod "
-    "overload contextmanager asynccontextmanager dataclass total_ordering setter getter deleter "
-    "final override runtime_checkable no_type_check deprecated singledispatch "
-    "parametrize skipif skip xfail usefixtures filterwarnings given example settings".split()
-)
+_GETTERS = frozenset({"attrgetter", "methodcaller"})
+_PURE_TEXT = """
+frozenset set dict list tuple int str bytes float bool object range len sorted min max zip compile
+TypeVar ParamSpec TypeVarTuple NewType namedtuple partial getLogger Path Decimal Fraction
+timedelta date datetime itemgetter attrgetter property staticmethod classmethod cast Struct
+isinstance issubclass hasattr getattr join split format count repeat chain field Enum defaultdict
+OrderedDict Counter deque escape Lock RLock local sum ContextVar strip lower upper replace keys
+values items get union
+"""
+_PURE = frozenset(_PURE_TEXT.split())
+_QUIET_TEXT = """
+wraps lru_cache cache cached_property property staticmethod classmethod abstractmethod overload
+contextmanager asynccontextmanager dataclass total_ordering setter getter deleter final override
+runtime_checkable no_type_check deprecated singledispatch parametrize skipif skip xfail
+usefixtures filterwarnings given example settings
+"""
+_QUIET = frozenset(_QUIET_TEXT.split())
 
 
 class Block(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -89,9 +92,9 @@ def digest_of(body: bytes) -> str:
 
 
 def read_source(body: bytes) -> Source:
-    """The blocks and statements of a file; one that cannot be parsed comes back ``broken``.
+    r"""The blocks and statements of a file; one that cannot be parsed comes back ``broken``.
 
-    >>> source = read_source(b"LIMIT = 3\\ndef twice(x):\\n    return 2 * x\\n")
+    >>> source = read_source(b"LIMIT = 3\ndef twice(x):\n    return 2 * x\n")
     >>> [block.name for block in source.blocks], source.statements[0].defines
     (['twice'], ['LIMIT'])
     """
@@ -110,9 +113,9 @@ def read_source(body: bytes) -> Source:
 def functions(
     tree: ast.Module,
 ) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, ast.ClassDef | None]]:
-    """Every block's name, node and class, in the order of the file.
+    r"""Every block's name, node and class, in the order of the file.
 
-    >>> [name for name, *_ in functions(ast.parse("class A:\\n def f(self): pass"))]
+    >>> [name for name, *_ in functions(ast.parse("class A:\n def f(self): pass"))]
     ['A.f']
     """
     seen: dict[str, int] = {}
@@ -140,7 +143,7 @@ def _block(
         doc, body = _hash(body[:1]), body[1:]
     names = _names(node.body)
     names.update(one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg))
-    names.update(name.split("#")[0].split("."))  # who ran a method has met its class
+    names.update(name.partition("#")[0].split("."))  # who ran a method has met its class
     return Block(name, _hash(body), doc, sorted(names))
 
 
@@ -163,8 +166,10 @@ def _statements(body: Sequence[ast.stmt], owner: str) -> Iterator[Statement]:
 
 
 def _head(node: ast.FunctionDef | ast.AsyncFunctionDef, outer: list[str]) -> Statement:
-    """A function's name, arguments and decorators; a method that Python calls by itself, or that
-    something wraps, gives its class another meaning."""
+    """A function's name, arguments and decorators.
+
+    A method that Python calls by itself, or that something wraps, gives its class another meaning.
+    """
     parts: list[ast.AST] = [node.args, *node.decorator_list]
     parts += [node.returns] if node.returns else []
     marked = node.name.startswith("__") or bool(node.decorator_list)
@@ -230,7 +235,7 @@ def _called(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-# -- names and hashes --------------------------------------------------------------------------------
+# -- names and hashes ------------------------------------------------------------------------------
 
 
 def _names(nodes: Sequence[ast.AST]) -> set[str]:
@@ -238,23 +243,37 @@ def _names(nodes: Sequence[ast.AST]) -> set[str]:
     found: set[str] = set()
     for node in nodes:
         for one in ast.walk(node):
-            if isinstance(one, ast.Name):
-                found.add(one.id)
-            elif isinstance(one, ast.Attribute):
-                found.add(one.attr)
-            elif isinstance(one, ast.alias):
-                found.update(one.name.split("."))
-            elif isinstance(one, ast.keyword) and one.arg:
-                found.add(one.arg)
-            elif isinstance(one, ast.Constant) and isinstance(one.value, str):
-                if len(one.value) < 60 and one.value.replace(".", "_").isidentifier():
-                    found.update(one.value.split("."))
-            elif isinstance(one, ast.Call) and _called(one) in _LOOKUPS:
-                if len(one.args) > 1 and not isinstance(one.args[1], ast.Constant):
-                    found.add(ANY)
+            found.update(_named(one))
+            if isinstance(one, ast.Call) and _looks_up(one):
+                found.add(ANY)
     if not found.isdisjoint(_DYNAMIC):
         found.add(ANY)
     return found
+
+
+def _named(node: ast.AST) -> Sequence[str]:
+    """The names that stand in one node; a short string may be looked up as a name."""
+    if isinstance(node, ast.Name):
+        return (node.id,)
+    if isinstance(node, ast.Attribute):
+        return (node.attr,)
+    if isinstance(node, ast.alias):
+        return node.name.split(".")
+    if isinstance(node, ast.keyword):
+        return (node.arg,) if node.arg else ()
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        text = node.value
+        if len(text) < 60 and text.replace(".", "_").isidentifier():
+            return text.split(".")
+    return ()
+
+
+def _looks_up(call: ast.Call) -> bool:
+    """Whether it looks a name up that does not stand there."""
+    called = _called(call)
+    if called in _GETTERS:
+        return not all(isinstance(one, ast.Constant) for one in call.args)
+    return called in _LOOKUPS and len(call.args) > 1 and not isinstance(call.args[1], ast.Constant)
 
 
 def _hash(nodes: Sequence[ast.AST]) -> str:

@@ -15,9 +15,10 @@ __all__ = ["Stamps", "environment", "is_foreign", "scan"]
 
 Stamps = dict[str, tuple[str, str]]
 """Path below the root, with ``/`` -> stamp (size and times) and hash."""
-_FOREIGN = frozenset(
-    "__pycache__ node_modules site-packages venv env build dist htmlcov mlruns".split()
-)
+_FOREIGN_TEXT = """
+__pycache__ node_modules site-packages venv env build dist htmlcov mlruns
+"""
+_FOREIGN = frozenset(_FOREIGN_TEXT.split())
 _LEFTOVERS = (".pyc", ".pyo", ".testmondata", "-journal", "-wal", "-shm", ".log", "~")
 _RACY_S = 2.0
 """A file that is younger than this may change again without a new stamp."""

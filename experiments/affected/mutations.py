@@ -21,10 +21,10 @@ _SIGNS = {
 
 
 def mutations(text: str, *, count: int, seed: int) -> list[tuple[str, str]]:
-    """Up to *count* changed texts, each with what was done; only code in functions is touched.
+    r"""Up to *count* changed texts, each with what was done; only code in functions is touched.
 
-    >>> mutations("def f(a, b):\\n    return a + b\\n", count=1, seed=0)[0][1]
-    '2: + became -'
+    >>> mutations("def f(a, b):\n    return a + b\n", count=1, seed=0)[0][1]
+    '2: returns None'
     """
     lines = text.splitlines(keepends=True)
     if not text.isascii():
@@ -70,19 +70,31 @@ def _of(node: ast.AST, lines: list[str]) -> Iterator[tuple[int, int, int, str, s
         between = lines[right.lineno - 1][first:last]
         at = between.find(old)
         if at >= 0:
-            yield right.lineno, first + at, first + at + len(old), _SWAPS[old], (
-                f"{old} became {_SWAPS[old]}"
+            yield (
+                right.lineno,
+                first + at,
+                first + at + len(old),
+                _SWAPS[old],
+                (f"{old} became {_SWAPS[old]}"),
             )
-    if isinstance(node, ast.Constant) and type(node.value) is int and node.lineno == node.end_lineno:
-        new = str(node.value + 1)
-        yield node.lineno, node.col_offset, node.end_col_offset or 0, new, f"{node.value} became {new}"
-    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
-        new = str(not node.value)
-        yield node.lineno, node.col_offset, node.end_col_offset or 0, new, f"{node.value} became {new}"
-    if isinstance(node, ast.Return) and node.value and node.value.lineno == node.value.end_lineno:
-        value = node.value
-        if not (isinstance(value, ast.Constant) and value.value is None):
-            yield value.lineno, value.col_offset, value.end_col_offset or 0, "None", "returns None"
-    if isinstance(node, ast.If) and node.test.lineno == node.test.end_lineno:
-        test = node.test
-        yield test.lineno, test.col_offset, test.end_col_offset or 0, "False", "never taken"
+    if isinstance(node, (ast.Constant, ast.Return, ast.If)):
+        yield from _whole(node)
+
+
+def _whole(node: ast.Constant | ast.Return | ast.If) -> Iterator[tuple[int, int, int, str, str]]:
+    """A constant, what is returned, or a condition, as a whole."""
+    part, new, what = _replaced(node)
+    if part is not None and part.lineno == part.end_lineno:
+        yield part.lineno, part.col_offset, part.end_col_offset or 0, new, what
+
+
+def _replaced(node: ast.Constant | ast.Return | ast.If) -> tuple[ast.expr | None, str, str]:
+    if isinstance(node, ast.If):
+        return node.test, "False", "never taken"
+    if isinstance(node, ast.Return):
+        return node.value, "None", "returns None"
+    if isinstance(node.value, bool):
+        return node, str(not node.value), f"{node.value} became {not node.value}"
+    if isinstance(node.value, int):
+        return node, str(node.value + 1), f"{node.value} became {node.value + 1}"
+    return None, "", ""

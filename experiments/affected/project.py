@@ -132,7 +132,7 @@ class Desk:
     def run(
         self, *options: str, home: str = "", cached: str = "", timeout_s: float = TIMEOUT_S
     ) -> Outcome:
-        """pytest with these options; *home* names the state of the tool that records."""
+        """Run pytest with these options; *home* names the state of the tool that records."""
         told = self.folder / "told.json"
         told.unlink(missing_ok=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -195,7 +195,9 @@ def _read(told: Path, cpu_s: float, ended: bool) -> Outcome:
         chosen=body["chosen"],
         broken=body["broken"],
         failed={node for node, (failed, _, _) in results.items() if failed},
-        passed={node for node, (failed, skipped, _) in results.items() if not failed and not skipped},
+        passed={
+            node for node, (failed, skipped, _) in results.items() if not failed and not skipped
+        },
         seconds={node: seconds for node, (_, _, seconds) in results.items()},
         cpu_s=cpu_s,
         ended=ended,

@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import numpy as np
+from experiments.affected.mutations import mutations
+from experiments.affected.project import Desk, Outcome
 from numpy.typing import NDArray
 
 from onward.features.affected import NAMES, vector_table
 from onward.features.change import kind_of
 from onward.serving.answers.affected import Ranked, Suite
 
-from experiments.affected.mutations import mutations
-from experiments.affected.project import Desk, Outcome
-
-__all__ = ["Step", "Told", "replay"]
+__all__ = ["Step", "Told", "overhead", "replay"]
 
 ONWARD = ("-p", "onward.pytest_plugin", "--onward")
 AFFECTED = ("-p", "onward.pytest_plugin", "--onward-affected")
@@ -32,16 +31,14 @@ TESTMON = ("-p", "testmon.pytest_testmon", "--testmon")
 Say = Callable[[str], None]
 
 
-@dataclass
-class Told:
+class Told(msgspec.Struct):
     """What one tool did at one step."""
 
     chosen: set[str]
     cpu_s: float = 0.0
 
 
-@dataclass
-class Step:
+class Step(msgspec.Struct, kw_only=True):
     """One change, with the truth and what each tool chose."""
 
     kind: str
@@ -51,13 +48,18 @@ class Step:
     failed: set[str]
     fresh: set[str]
     """Those that passed before the change and fail after it."""
-    tools: dict[str, Told] = field(default_factory=dict)
+    tools: dict[str, Told] = {}
     plain_s: float = 0.0
-    X: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, len(NAMES)), np.float32))
-    nodes: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    counts: list[float] = field(default_factory=list)
-    """P(fail) as served without a model, for each of the nodes."""
+    vectors: bytes = b""
+    """(tests, features) float32, in the order of ``tests``."""
+    seconds: list[float] = []
+    counts: list[float] = []
+    """P(fail) as served without a model."""
+
+    @property
+    def table(self) -> NDArray[np.float32]:
+        """(tests, features)."""
+        return np.frombuffer(self.vectors, np.float32).reshape(-1, len(NAMES))
 
 
 def replay(
@@ -75,6 +77,8 @@ def replay(
         Mutations at each release.
     seed
         The same gives the same faults.
+    say
+        Told which release comes next.
     """
     desk.lay(releases[0])
     before = _learn(desk)
@@ -88,6 +92,28 @@ def replay(
         step, before = _release(desk, release, before)
         yield step
         yield from _faults(desk, release, before, moved, count=faults, seed=seed + number)
+
+
+def overhead(desk: Desk) -> dict[str, float]:
+    """CPU seconds of whole runs, by plain pytest and by each tool; byte code may be kept.
+
+    ``first`` records everything from nothing, ``later`` runs and records everything again, and
+    ``nothing`` follows when nothing changed and the tool chooses.
+    """
+    found = {}
+    desk.run(cached="plain")
+    found["plain"] = min(desk.run(cached="plain").cpu_s for _ in range(3))
+    for name, every, choosing in (
+        ("onward", ONWARD, AFFECTED),
+        ("testmon", (*TESTMON, "--testmon-noselect"), TESTMON),
+    ):
+        home = f"overhead-{name}"
+        found[f"{name}_first"] = desk.run(*every, home=home, cached=name).cpu_s
+        later = [desk.run(*every, home=home, cached=name).cpu_s for _ in range(3)]
+        found[f"{name}_later"] = min(later)
+        quick = [desk.run(*choosing, home=home, cached=name).cpu_s for _ in range(2)]
+        found[f"{name}_nothing"] = min(quick)
+    return found
 
 
 def _learn(desk: Desk) -> Outcome:
@@ -167,8 +193,7 @@ def _step(desk: Desk, kind: str, label: str, truth: Outcome, before: Outcome) ->
         fresh=truth.failed & before.passed,
         tools={"onward": Told({one.node for one in ranked if one.tier == "must"})},
         plain_s=truth.cpu_s,
-        X=X,
-        nodes=tests,
+        vectors=X.tobytes(),
         seconds=[truth.seconds.get(node, 0.0) for node in tests],
         counts=[one.p_fail for one in ranked],
     )
@@ -201,4 +226,6 @@ def _is_code(path: str) -> bool:
 
 
 def _inner_tests(release: Path) -> tuple[str, ...]:
-    return tuple(f"{p.relative_to(release).as_posix()}/" for p in release.rglob("tests") if p.is_dir())
+    return tuple(
+        f"{p.relative_to(release).as_posix()}/" for p in release.rglob("tests") if p.is_dir()
+    )

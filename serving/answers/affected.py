@@ -111,7 +111,7 @@ class Suite:
         """Why the answer is less than the full one; empty: it is the full one."""
         if self._part is None:
             return "no model is published; running counts answer"
-        return "" if self._part.beats_peer else "the model did not beat running counts; these answer"
+        return "" if self._part.beats_peer else "the model did not beat the counts; these answer"
 
     def changed(self) -> list[str]:
         """Files that differ from those of the newest run."""
@@ -151,9 +151,7 @@ class Suite:
             for at, one in enumerate(found)
         ]
 
-    def touch(
-        self, nodes: Sequence[str] | None = None, own: Mapping[str, str] = {}
-    ) -> list[Touch]:
+    def touch(self, nodes: Sequence[str] | None = None, own: Mapping[str, str] = {}) -> list[Touch]:
         """The features behind `rank`."""
         if nodes is None:
             nodes = [one.node for one in self._tests()]

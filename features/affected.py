@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.testing.runs import Result, TestRecord, TestRun
-from onward.data.testing.source import ANY
+from onward.data.testing.source import ANY, Block
 from onward.features.change import Change, Tree
 from onward.features.rates import Rates, leaning
 
@@ -82,6 +83,8 @@ _FLAKE = (0.25, 25.0)
 MAX_TESTS = 50_000
 MAX_FILES = 2_000
 MAX_PARTNERS = 500
+_WITNESSES = 20
+"""Tests that are asked what a function ran that keeps its results."""
 _DOC_TEXT = "__doc__ getdoc help doctest inspect pydoc testmod testfile"
 _DOC_READERS = frozenset(_DOC_TEXT.split())
 
@@ -360,6 +363,7 @@ class _View:
         self._mentions = np.zeros(size, bool)
         self._reads_docs = np.zeros(size, bool)
         self._head = np.zeros(size, bool)
+        self._spread_kept()
         self._mark_blocks()
         self._tests = {key.partition("::")[0] for key in own.values()}
         self._spread_imports()
@@ -370,6 +374,44 @@ class _View:
         self._origins = set().union(*self.change.names.values(), self.change.loud)
         share = sum(self._changed[one.blocks].any() for one in known.records.values() if one.blocks)
         self._share = float(share) / max(len(known.records), 1)
+
+    def _spread_kept(self) -> None:
+        """What a function worked out once and kept, others get without running it.
+
+        So where something changed that such a function ran, its name has another meaning. What it
+        ran is told by the tests that ran it: of their blocks those that it mentions, and so on.
+        """
+        blocks = {
+            f"{path}::{block.name}": block
+            for path, source in self._old.sources.items()
+            for block in source.blocks
+        }
+        keepers = {key for key, block in blocks.items() if block.keeps}
+        seen: Counter[str] = Counter()
+        for record in self._known.records.values() if keepers else ():
+            ran = {key for number in record.blocks if (key := self._key.get(number, "")) in blocks}
+            for key in ran & keepers:
+                seen[key] += 1
+                if seen[key] <= _WITNESSES and self._changed_below(key, ran, blocks):
+                    for name in blocks[key].keeps:
+                        self.change.names.setdefault(name, set()).add(key.partition("::")[0])
+
+    def _changed_below(self, key: str, ran: set[str], blocks: Mapping[str, Block]) -> bool:
+        """Whether a block that changed is among those that one may have called."""
+        by_name: dict[str, list[str]] = {}
+        for other in ran:
+            by_name.setdefault(other.rpartition("::")[2].rpartition(".")[2], []).append(other)
+        front, known = [key], {key}
+        while front:
+            one = front.pop()
+            if one in self.change.blocks:
+                return True
+            names = blocks[one].names
+            called = ran if ANY in names else [o for name in names for o in by_name.get(name, ())]
+            fresh = set(called) - known
+            known |= fresh
+            front += fresh
+        return False
 
     def _mark_blocks(self) -> None:
         change, sources = self.change, self._old.sources

@@ -125,8 +125,8 @@ class Probe:
             else:
                 self._execute(path, lambda: exec_module(loader, module))
 
-        SourceFileLoader.get_code = watched_code  # type: ignore[method-assign,assignment]
-        SourceFileLoader.exec_module = watched_exec  # type: ignore[method-assign]
+        loader: Any = SourceFileLoader
+        loader.get_code, loader.exec_module = watched_code, watched_exec
         self._active = True
         sys.addaudithook(self._audit)
 
@@ -134,9 +134,8 @@ class Probe:
         """Stop watching. An audit hook stays for good, and does nothing from now on."""
         self._active = False
         if self._original is not None:
-            get_code, exec_module = self._original
-            SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
-            SourceFileLoader.exec_module = exec_module  # type: ignore[method-assign]
+            loader: Any = SourceFileLoader
+            loader.get_code, loader.exec_module = self._original
             self._original = None
 
     def take(self) -> Seen:

@@ -25,6 +25,7 @@ _DYNAMIC_TEXT = """
 globals vars dir __dict__ getmembers import_module __import__ modules eval exec
 """
 _DYNAMIC = frozenset(_DYNAMIC_TEXT.split())
+_CACHES = frozenset({"cache", "lru_cache", "cached_property", "cached", "memoize"})
 _LOOKUPS = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 _GETTERS = frozenset({"attrgetter", "methodcaller"})
 _PURE_TEXT = """
@@ -56,6 +57,8 @@ class Block(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Hash of its docstring; empty where it has none or it counts as code."""
     names: list[str]
     """Names that its code mentions, sorted, short strings included; may hold `ANY`."""
+    keeps: list[str] = []
+    """Names under which others get what it once worked out, without running it again."""
 
 
 class Statement(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -144,7 +147,14 @@ def _block(
     names = _names(node.body)
     names.update(one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg))
     names.update(name.partition("#")[0].split("."))  # who ran a method has met its class
-    return Block(name, _hash(body), doc, sorted(names))
+    return Block(name, _hash(body), doc, sorted(names), _kept(node))
+
+
+def _kept(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """Its own name where its results are cached, and the globals that it sets."""
+    own = [node.name] if any(_called(one) in _CACHES for one in node.decorator_list) else []
+    shared = (one for one in ast.walk(node) if isinstance(one, ast.Global))
+    return own + [name for one in shared for name in one.names]
 
 
 # -- statements ------------------------------------------------------------------------------------

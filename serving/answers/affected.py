@@ -7,10 +7,10 @@ touched in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -22,12 +22,12 @@ from onward.data.testing.source import Source, read_source
 from onward.data.testing.store import FILE, TestStore
 from onward.data.testing.tree import Stamps, environment, scan
 from onward.decisions.selection import Candidate
-from onward.features.affected import Known, TestFold, Touch, touches, vector_table
+from onward.features.affected import VERSION, Known, TestFold, Touch, touches, vector_table
 from onward.features.change import Change, Tree, change_between, kind_of, settings_of
 from onward.models.affected import by_counts, calibrated
 from onward.serving.answers.base import Part
 
-__all__ = ["Ranked", "Suite", "as_candidates"]
+__all__ = ["Ranked", "Suite", "as_candidates", "live_part"]
 
 _MAX_BASES = 40
 """Trees that tests last ran on and that are compared; tests of older ones count as never run."""
@@ -325,3 +325,34 @@ def _own(node: str) -> str:
     """
     path, _, rest = node.partition("[")[0].partition("::")
     return f"{path}::{rest.replace('::', '.')}" if rest else ""
+
+
+def live_part(home: Path) -> Part | None:
+    """The model of the live bundle in a state directory; None where there is none to be used.
+
+    It reads ``affected.onnx`` and ``affected.json`` (facts, and ``beats_peer``) of the bundle that
+    ``bundles/current`` names.
+    """
+    try:
+        version = (home / "bundles" / "current").read_text(encoding="utf-8").strip()
+        folder = home / "bundles" / version
+        facts = msgspec.json.decode((folder / "affected.json").read_bytes(), type=dict[str, Any])
+        body = (folder / "affected.onnx").read_bytes()
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
+        return None
+    if facts.get("features") != VERSION or not facts.get("beats_peer", True):
+        return None
+    return Part(version, facts, _runner(body))
+
+
+def _runner(body: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
+
+    def run(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(session.run(["p"], {"X": rows})[0], np.float32)
+
+    return run

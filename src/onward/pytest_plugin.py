@@ -130,9 +130,10 @@ class Recorder:
 
     def _order(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         from onward.decisions.selection import select
-        from onward.serving.answers.affected import as_candidates
+        from onward.serving.answers.affected import as_candidates, live_part
 
         suite = self._opened()
+        suite.use(live_part(self._home))
         ranked = suite.rank(self._found, self._own)
         self._selection = select(
             as_candidates(ranked),
@@ -201,7 +202,7 @@ class Recorder:
         if before is not None:
             self._probe.put(before)
         if report.when == "teardown":
-            report.onward = self._seen(item)
+            report.__dict__["onward"] = self._seen(item)  # which xdist sends along
         return report
 
     def _seen(self, item: pytest.Item) -> dict[str, Any]:

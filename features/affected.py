@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from onward.data.errors import BundleError
 from onward.data.testing.runs import Result, TestRecord, TestRun
 from onward.data.testing.source import ANY, Block
-from onward.features.change import Change, Tree
+from onward.features.change import Change, Tree, spread
 from onward.features.rates import Rates, leaning
 
 __all__ = [
@@ -87,6 +87,10 @@ _WITNESSES = 20
 """Tests that are asked what a function ran that keeps its results."""
 _DOC_TEXT = "__doc__ getdoc help doctest inspect pydoc testmod testfile"
 _DOC_READERS = frozenset(_DOC_TEXT.split())
+_LOOKERS_TEXT = (
+    "exists lexists is_file isfile is_dir isdir stat lstat access getsize getmtime samefile"
+)
+_LOOKERS = frozenset(_LOOKERS_TEXT.split())
 
 
 GROUND_PRIORS = {
@@ -362,11 +366,15 @@ class _View:
         self._docs = np.zeros(size, bool)
         self._mentions = np.zeros(size, bool)
         self._reads_docs = np.zeros(size, bool)
+        self._looks = np.zeros(size, bool)
         self._head = np.zeros(size, bool)
         self._spread_kept()
         self._mark_blocks()
+        if self._spread_imports():
+            spread(self.change, self._old)
+            spread(self.change, self._new)
+            self._mark_blocks()
         self._tests = {key.partition("::")[0] for key in own.values()}
-        self._spread_imports()
         self._helpers = self._changed_helpers(set(own.values()))
         self._users = self._use_counts(size)
         self._reached: dict[tuple[str, ...], tuple[dict[str, int], dict[str, int]]] = {}
@@ -416,17 +424,20 @@ class _View:
     def _mark_blocks(self) -> None:
         change, sources = self.change, self._old.sources
         names = change.names
-        mentions: dict[str, tuple[bool, bool]] = {}
+        mentions: dict[str, tuple[bool, bool, bool]] = {}
         for path, source in sources.items():
             for block in source.blocks:
                 said = ANY in block.names or any(name in names for name in block.names)
                 docs = not _DOC_READERS.isdisjoint(block.names)
-                mentions[f"{path}::{block.name}"] = (bool(names) and said, docs)
+                looks = not _LOOKERS.isdisjoint(block.names)
+                mentions[f"{path}::{block.name}"] = (bool(names) and said, docs, looks)
         for number, key in self._key.items():
             self._changed[number] = key in change.blocks
             self._removed[number] = key in change.blocks and not self._is_there(key)
             self._docs[number] = key in change.docs
-            self._mentions[number], self._reads_docs[number] = mentions.get(key, (False, False))
+            said, docs, looks = mentions.get(key, (False, False, False))
+            self._mentions[number], self._reads_docs[number] = said, docs
+            self._looks[number] = looks
             self._head[number] = key.rpartition("::")[2].rpartition(".")[2] in names
 
     def _is_there(self, key: str) -> bool:
@@ -434,11 +445,59 @@ class _View:
         source = self._new.sources.get(path)
         return source is not None and any(block.name == name for block in source.blocks)
 
-    def _spread_imports(self) -> None:
-        """A file whose import ran what changed is loud."""
+    def _spread_imports(self) -> bool:
+        """What an import ran gives what the file makes of it another meaning; True if any did.
+
+        The statements that may have called it are those that mention it, or what led to it. Where
+        there is none, Python called it by itself, and the file is loud.
+        """
+        moved = False
         for path, numbers in self._known.imports.items():
-            if numbers and (self._changed[numbers].any() or self._mentions[numbers].any()):
+            hot = [n for n in numbers if self._changed[n] or self._mentions[n]]
+            if hot:
+                moved = True
+                self._spread_import(path, self._led_to(hot, numbers))
+        return moved
+
+    def _led_to(self, hot: Iterable[int], numbers: Iterable[int]) -> set[str]:
+        """Names of blocks, and of those that mention them, and so on."""
+        blocks = {
+            key: block
+            for number in numbers
+            if (block := self._old_block(key := self._key.get(number, ""))) is not None
+        }
+        names = {self._key[number].rpartition("::")[2].rpartition(".")[2] for number in hot}
+        grown = True
+        while grown:
+            more = {
+                key.rpartition("::")[2].rpartition(".")[2]
+                for key, block in blocks.items()
+                if not names.isdisjoint(block.names)
+            }
+            grown = not more <= names
+            names |= more
+        return names
+
+    def _old_block(self, key: str) -> Block | None:
+        path, _, name = key.partition("::")
+        source = self._old.sources.get(path)
+        found = (block for block in (source.blocks if source else ()) if block.name == name)
+        return next(found, None)
+
+    def _spread_import(self, path: str, names: set[str]) -> None:
+        source = self._old.sources.get(path)
+        callers = [
+            one
+            for one in (source.statements if source else ())
+            if ANY in one.names or not names.isdisjoint(one.names)
+        ]
+        if not callers or any(name.startswith("__") for name in names):
+            self.change.loud.add(path)
+        for one in callers:
+            if one.effect:
                 self.change.loud.add(path)
+            for name in one.defines:
+                self.change.names.setdefault(name, set()).add(path)
 
     def _changed_helpers(self, own: set[str]) -> set[str]:
         """Files of tests in which something changed that is no test of its own."""
@@ -472,10 +531,15 @@ class _View:
                 found.append("what runs while tests are collected changed")
             if self._read(outside):
                 found.append("a file that is read while tests are collected changed")
-        unread = self.change.data - self._ever_read()
+        unread = self.change.data - self._moved_data() - self._ever_read()
         if unread:
             found.append(f"nobody was seen reading {min(unread)}")
         return found
+
+    def _moved_data(self) -> set[str]:
+        """Data files that came or went."""
+        old, new = self._old.digests, self._new.digests
+        return {path for path in self.change.data if (path in old) != (path in new)}
 
     def _ever_read(self) -> set[str]:
         reads = {path for one in self._known.records.values() for path in one.reads}
@@ -534,6 +598,9 @@ class _View:
             "it read a file that changed": read,
             "it runs what cannot be seen": record.opaque and bool(change),
             "it reads docstrings, and one changed": doc,
+            "it looks whether files are there, and one came or went": bool(
+                self._looks[blocks].any() and self._moved_data()
+            ),
             "it failed when it last ran": record.result is Result.FAILED,
         }
         reasons += [text for text, holds in grounds.items() if holds]

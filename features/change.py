@@ -19,7 +19,7 @@ import msgspec
 from onward.data.testing.source import ANY, Source, Statement
 from onward.features.imports import Imports
 
-__all__ = ["Change", "Tree", "change_between", "kind_of", "settings_of"]
+__all__ = ["Change", "Tree", "change_between", "kind_of", "settings_of", "spread"]
 
 _NATIVE_TEXT = ".c .h .cc .cpp .hpp .pyx .pxd .pxi .rs .f90 .f .so .pyd .dll .dylib"
 _NATIVE = _NATIVE_TEXT.split()
@@ -166,8 +166,8 @@ def change_between(old: Tree, new: Tree) -> Change:
             change.files.add(path)
             _compare(change, path, old, new)
     if change.names or change.loud:
-        _spread(change, old)
-        _spread(change, new)
+        spread(change, old)
+        spread(change, new)
     return change
 
 
@@ -237,8 +237,8 @@ def _differing(old: Iterable[Statement], new: Iterable[Statement]) -> Iterator[S
         yield from rest
 
 
-def _spread(change: Change, tree: Tree) -> None:
-    """What is made of a name with another meaning has another meaning too."""
+def spread(change: Change, tree: Tree) -> None:
+    """What is made of a name with another meaning has another meaning too; changes *change*."""
     graph = tree.imports()
     origins = set().union(*change.names.values()) | change.loud
     files = [

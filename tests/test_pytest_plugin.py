@@ -96,6 +96,9 @@ TESTS = """
     def test_process():
         subprocess.run([sys.executable, "-c", "import pkg.other"], check=True)
 
+    def test_there():
+        assert not (HERE / "flag.ini").exists()
+
     def test_dynamic():
         import importlib
         assert importlib.import_module("pkg.plugin").NAME
@@ -110,6 +113,7 @@ FILES = {
     "tests/test_lib.py": TESTS,
     "tests/test_other.py": "def test_alone():\n    assert True\n",
     "tests/case.json": '{"a": 1}',
+    "pkg/table.csv": "1,2",
     "README.md": "Hello\n",
 }
 ALL = {f"tests/test_lib.py::{line.split()[1].split('(')[0]}" for line in TESTS.splitlines()
@@ -235,7 +239,7 @@ UNSEEN = {
     "settings": {"pyproject.toml": FILES["pyproject.toml"] + "addopts = '-q'\n"},
     "conftest": {"conftest.py": "X = 1\n"},
     "compiled code": {"pkg/fast.c": "int main;"},
-    "data that nobody was seen reading": {"pkg/table.csv": "1,2"},
+    "data that nobody was seen reading": {"pkg/table.csv": "1,3"},
     "a package that came": {"pkg/sub/__init__.py": ""},
 }
 
@@ -267,7 +271,14 @@ def test_a_new_file_touches_who_listed_its_folder(project: Path) -> None:
     """A test that listed a directory is touched when a file comes into it."""
     write(project, {"tests/more.json": "{}"})
 
-    assert "test_listing" in touched(project)
+    assert touched(project) == {"test_listing", "test_there", "test_process"}
+
+
+def test_a_new_file_touches_who_looks_for_it(project: Path) -> None:
+    """A test that asks whether a file is there, without opening it, is touched when one comes."""
+    write(project, {"tests/flag.ini": ""})
+
+    assert "test_there" in touched(project)
 
 
 def test_a_module_imported_by_name_touches_who_imported_it(project: Path) -> None:

@@ -110,7 +110,8 @@ class Probe:
         def watched_code(loader: SourceFileLoader, name: str) -> CodeType | None:
             path = self.below(loader.path)
             if not path:
-                return get_code(loader, name)  # type: ignore[no-any-return]
+                found: CodeType | None = get_code(loader, name)
+                return found
             self._loading += 1
             try:
                 body = loader.get_data(loader.path)

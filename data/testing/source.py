@@ -33,8 +33,9 @@ frozenset set dict list tuple int str bytes float bool object range len sorted m
 TypeVar ParamSpec TypeVarTuple NewType namedtuple partial getLogger Path Decimal Fraction
 timedelta date datetime itemgetter attrgetter property staticmethod classmethod cast Struct
 isinstance issubclass hasattr getattr join split format count repeat chain field Enum defaultdict
-OrderedDict Counter deque escape Lock RLock local sum ContextVar strip lower upper replace keys
-values items get union
+OrderedDict Counter deque escape Lock RLock local sum ContextVar loads dumps get_version
+get_versions strip lower upper
+replace keys values items get union
 """
 _PURE = frozenset(_PURE_TEXT.split())
 _QUIET_TEXT = """
@@ -227,7 +228,7 @@ def _has_effect(node: ast.stmt) -> bool:
             return True
         if isinstance(one, ast.alias) and one.name == "*":
             return True
-        if isinstance(one, (ast.Raise, ast.Delete, ast.Await, ast.Yield)):
+        if isinstance(one, (ast.Raise, ast.Await, ast.Yield)):
             return True
     return False
 
@@ -267,8 +268,8 @@ def _named(node: ast.AST) -> Sequence[str]:
         return (node.id,)
     if isinstance(node, ast.Attribute):
         return (node.attr,)
-    if isinstance(node, ast.alias):
-        return node.name.split(".")
+    if isinstance(node, ast.alias):  # what a star brings keeps its names
+        return () if node.name == "*" else node.name.split(".")
     if isinstance(node, ast.keyword):
         return (node.arg,) if node.arg else ()
     if isinstance(node, ast.Constant) and isinstance(node.value, str):

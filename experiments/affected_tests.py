@@ -46,7 +46,7 @@ from onward.training.metrics import auc, brier, ece
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
 from experiments.affected.project import PROJECTS, Desk, extras, releases
-from experiments.affected.replay import Step, overhead, replay
+from experiments.affected.replay import TOOLS, Step, overhead, replay
 
 __all__ = ["main", "measure", "rank", "rows_of"]
 
@@ -65,7 +65,7 @@ class Measured(msgspec.Struct):
 # -- measuring -------------------------------------------------------------------------------------
 
 
-def measure(name: str, data: Path, *, faults: int, fresh: bool) -> Measured:
+def measure(name: str, data: Path, *, faults: int, repeats: int, fresh: bool) -> Measured:
     """Replay a project, or read what was measured before."""
     kept = data / "_steps" / f"{name}.msgpack"
     if kept.exists() and not fresh:
@@ -75,7 +75,7 @@ def measure(name: str, data: Path, *, faults: int, fresh: bool) -> Measured:
     try:
         desk = Desk(folder, extras(data))
         steps = list(replay(desk, found, faults=faults, seed=0, say=_saying(name)))
-        done = Measured(steps, overhead(desk))
+        done = Measured(steps, overhead(desk, repeats=repeats))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     kept.parent.mkdir(exist_ok=True)
@@ -93,7 +93,7 @@ def _saying(name: str) -> Callable[[str], None]:
 def chosen(steps: Sequence[Step]) -> dict[str, dict[str, float]]:
     """Tool -> figures over steps."""
     found = {}
-    for tool in ("onward", "testmon"):
+    for tool in TOOLS:
         rows = np.array([_counts(step, tool) for step in steps], np.float64)
         figures: dict[str, float] = {"steps": len(steps)}
         if len(rows):
@@ -155,7 +155,7 @@ def costs(cost: dict[str, float]) -> dict[str, dict[str, float]]:
         tool: {
             what: cost[f"{tool}_{what}"] / cost["plain"] for what in ("first", "later", "nothing")
         }
-        for tool in ("onward", "testmon")
+        for tool in TOOLS
     }
 
 
@@ -252,7 +252,7 @@ def _show(found: dict[str, Any]) -> None:
     table = Table("project", "change", "steps", "tool", "skipped", "recall", "fresh", "missed")
     for name, figures in found.items():
         for kind in KINDS:
-            for tool in ("onward", "testmon"):
+            for tool in TOOLS:
                 row = figures[kind][tool]
                 if row["steps"]:
                     table.add_row(
@@ -292,12 +292,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of source releases")
     parser.add_argument("--projects", default=",".join(PROJECTS), help="names, comma-separated")
     parser.add_argument("--faults", type=int, default=2, help="mutations at each release")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of which the least counts")
     parser.add_argument("--fresh", action="store_true", help="measure again")
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
     try:
         measured = {
-            name: measure(name, given.data.resolve(), faults=given.faults, fresh=given.fresh)
+            name: measure(
+                name,
+                given.data.resolve(),
+                faults=given.faults,
+                repeats=given.repeats,
+                fresh=given.fresh,
+            )
             for name in given.projects.split(",")
         }
         found = report(measured)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,8 @@ __all__ = ["Step", "Told", "overhead", "replay"]
 ONWARD = ("-p", "onward.pytest_plugin", "--onward")
 AFFECTED = ("-p", "onward.pytest_plugin", "--onward-affected")
 TESTMON = ("-p", "testmon.pytest_testmon", "--testmon")
+TOOLS = {"onward": AFFECTED} | ({"testmon": TESTMON} if find_spec("testmon") else {})
+"""Tool -> the options with which it runs what it chooses; testmon where it is installed."""
 Say = Callable[[str], None]
 
 
@@ -94,24 +97,27 @@ def replay(
         yield from _faults(desk, release, before, moved, count=faults, seed=seed + number)
 
 
-def overhead(desk: Desk) -> dict[str, float]:
+def overhead(desk: Desk, *, repeats: int = 3) -> dict[str, float]:
     """CPU seconds of whole runs, by plain pytest and by each tool; byte code may be kept.
 
     ``first`` records everything from nothing, ``later`` runs and records everything again, and
-    ``nothing`` follows when nothing changed and the tool chooses.
+    ``nothing`` follows when nothing changed and the tool chooses. The least of *repeats*
+    runs counts, but for the first.
     """
     found = {}
     desk.run(cached="plain")
-    found["plain"] = min(desk.run(cached="plain").cpu_s for _ in range(3))
+    found["plain"] = min(desk.run(cached="plain").cpu_s for _ in range(repeats))
     for name, every, choosing in (
         ("onward", ONWARD, AFFECTED),
         ("testmon", (*TESTMON, "--testmon-noselect"), TESTMON),
     ):
+        if name not in TOOLS:
+            continue
         home = f"overhead-{name}"
         found[f"{name}_first"] = desk.run(*every, home=home, cached=name).cpu_s
-        later = [desk.run(*every, home=home, cached=name).cpu_s for _ in range(3)]
+        later = [desk.run(*every, home=home, cached=name).cpu_s for _ in range(repeats)]
         found[f"{name}_later"] = min(later)
-        quick = [desk.run(*choosing, home=home, cached=name).cpu_s for _ in range(2)]
+        quick = [desk.run(*choosing, home=home, cached=name).cpu_s for _ in range(repeats)]
         found[f"{name}_nothing"] = min(quick)
     return found
 
@@ -119,14 +125,15 @@ def overhead(desk: Desk) -> dict[str, float]:
 def _learn(desk: Desk) -> Outcome:
     """The first runs, by each tool, of everything."""
     desk.run(*ONWARD, home="onward")
-    desk.run(*TESTMON, home="testmon")
+    if "testmon" in TOOLS:
+        desk.run(*TESTMON, home="testmon")
     return desk.run()
 
 
 def _release(desk: Desk, release: Path, before: Outcome) -> tuple[Step, Outcome]:
     truth = desk.run()
     step = _step(desk, "release", release.parent.name, truth, before)
-    for name, options in {"onward": AFFECTED, "testmon": TESTMON}.items():
+    for name, options in TOOLS.items():
         done = desk.run(*options, home=name)
         step.tools[name] = Told(set(done.chosen), done.cpu_s)
     return step, truth
@@ -175,9 +182,10 @@ def _judged(desk: Desk, kind: str, label: str, before: Outcome) -> Step | None:
     if not truth.ended:
         return None
     step = _step(desk, kind, label, truth, before)
-    shutil.copyfile(desk.folder / "testmon.testmon", desk.folder / "probe.testmon")
-    done = desk.run(*TESTMON, "--collect-only", home="probe")
-    step.tools["testmon"] = Told(set(done.chosen), done.cpu_s)
+    if "testmon" in TOOLS:
+        shutil.copyfile(desk.folder / "testmon.testmon", desk.folder / "probe.testmon")
+        done = desk.run(*TESTMON, "--collect-only", home="probe")
+        step.tools["testmon"] = Told(set(done.chosen), done.cpu_s)
     return step
 
 

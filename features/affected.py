@@ -13,19 +13,22 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.testing.runs import Result, TestRecord, TestRun
 from onward.data.testing.source import ANY, Block
 from onward.features.change import Change, Tree, spread
 from onward.features.rates import Rates, leaning
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "GROUND_PRIORS",
@@ -35,6 +38,7 @@ __all__ = [
     "Known",
     "TestFold",
     "Touch",
+    "by_counts",
     "ground",
     "touches",
     "vector_table",
@@ -80,6 +84,8 @@ _NAN = math.nan
 _PRIOR_FAIL = 0.02
 _FLAKE = (0.25, 25.0)
 """Flips and steady repeats that a test has before any was seen: one in a hundred is flaky."""
+_SURE = 2.0
+"""How many expected failures the priors are worth."""
 MAX_TESTS = 50_000
 MAX_FILES = 2_000
 MAX_PARTNERS = 500
@@ -110,12 +116,47 @@ GROUND_PRIORS = {
 """What may touch a test, the strongest first, and how often such tests fail until more is known."""
 
 
-def ground(vector: NDArray[np.float32]) -> str:
+def ground(vector: Sequence[float]) -> str:
     """The strongest thing that touches a test: a key of `GROUND_PRIORS`."""
     for name, column, above in _GROUNDS:
         if vector[column] > above:
             return name
     return "none"
+
+
+def by_counts(vectors: Iterable[Sequence[float]], grounds: Rates) -> list[float]:
+    """P(fail) by running rates of what touched a test: the peer, and the fall-back.
+
+    Within one ground, a test that shares what changed with few others, or is named like it, stands
+    above one that shares it with many.
+    """
+    rates = _ground_rates(grounds)
+    rare, named = _PLACE["rarest"], _PLACE["named"]
+    found = []
+    for vector in vectors:
+        p = rates[ground(vector)]
+        odds = p / (1.0 - p) * math.exp(0.5 * vector[rare] + 0.5 * vector[named])
+        found.append(odds / (1.0 + odds))
+    return found
+
+
+def _ground_rates(grounds: Rates) -> dict[str, float]:
+    """P(fail) of each ground: its prior, times how much more often than expected tests failed.
+
+    First all grounds together are held against what was expected, then each against that. So
+    tests that are left out time and again, of which nothing new is learned, do not rise above
+    those that ran and passed.
+    """
+    seen = {key: grounds.counts(key) for key in GROUND_PRIORS}
+    failed = sum(bad for bad, _ in seen.values())
+    expected = sum(GROUND_PRIORS[key] * (bad + good) for key, (bad, good) in seen.items())
+    level = (failed + _SURE) / (expected + _SURE)
+    rates = {}
+    for key, (bad, good) in seen.items():
+        usual = level * GROUND_PRIORS[key]
+        own = (bad + _SURE) / (usual * (bad + good) + _SURE)
+        rates[key] = min(max(usual * own, 1e-4), 0.95)
+    return rates
 
 
 _PLACE = {name: at for at, name in enumerate(NAMES)}
@@ -175,7 +216,7 @@ class TestFold:
         """Takes in one run, in order."""
         verdicts = run.verdicts
         table = _vectors(run)
-        must = table[:, _PLACE["must"]] if len(table) else np.ones(len(verdicts.nodes))
+        must = [row[_PLACE["must"]] for row in table] or [1.0] * len(verdicts.nodes)
         for vector, failed in zip(table, verdicts.failed, strict=False):
             self.grounds.learn(ground(vector), failed)
         self.count += 1
@@ -275,12 +316,14 @@ class _State(msgspec.Struct, array_like=True):
     grounds: Rates
 
 
-def _vectors(run: TestRun) -> NDArray[np.float32]:
-    """(tests, features) as logged; without rows where they are of another version."""
+def _vectors(run: TestRun) -> list[array[float]]:
+    """A row of features for each test, as logged; none where they are of another version."""
     verdicts = run.verdicts
     if verdicts.width != len(NAMES) or verdicts.version != VERSION:
-        return np.zeros((0, len(NAMES)), np.float32)
-    return np.frombuffer(verdicts.vectors, np.float32).reshape(-1, verdicts.width)
+        return []
+    flat = array("f")
+    flat.frombytes(verdicts.vectors)
+    return [flat[at : at + len(NAMES)] for at in range(0, len(flat), len(NAMES))]
 
 
 # -- one change, every test ------------------------------------------------------------------------
@@ -312,7 +355,8 @@ class Touch(msgspec.Struct, kw_only=True):
     node: str
     tier: str
     reasons: list[str] = []
-    vector: NDArray[np.float32]
+    vector: list[float]
+    """As `NAMES`."""
 
 
 def touches(known: Known, nodes: Sequence[str], own: Mapping[str, str]) -> list[Touch]:
@@ -341,7 +385,7 @@ def _touch(known: Known, views: Mapping[int, _View], node: str, own: str) -> Tou
     changed = view.change.files
     numbers = known.fold.numbers(node, changed)
     found.update(zip(_HISTORY, numbers, strict=True))
-    vector = np.array([found.get(name, 0.0) for name in NAMES], np.float32)
+    vector = [found.get(name, 0.0) for name in NAMES]
     return Touch(node=node, tier=tier, reasons=view.reasons, vector=vector)
 
 
@@ -349,7 +393,7 @@ def _unknown(known: Known, node: str) -> Touch:
     found: dict[str, float] = {"must": 1.0, "new": 1.0, "distance": _NAN, "touched_share": _NAN}
     numbers = known.fold.numbers(node, ())
     found.update(zip(_HISTORY, numbers, strict=True))
-    vector = np.array([found.get(name, 0.0) for name in NAMES], np.float32)
+    vector = [found.get(name, 0.0) for name in NAMES]
     return Touch(node=node, tier="must", reasons=["it never ran here"], vector=vector)
 
 
@@ -360,14 +404,13 @@ class _View:
         self.change, self.reasons = known.changes[run], list[str]()
         self._known, self._old, self._new = known, known.trees[run], known.tree
         self._key = known.blocks
-        size = max(known.blocks, default=0) + 1
-        self._changed = np.zeros(size, bool)
-        self._removed = np.zeros(size, bool)
-        self._docs = np.zeros(size, bool)
-        self._mentions = np.zeros(size, bool)
-        self._reads_docs = np.zeros(size, bool)
-        self._looks = np.zeros(size, bool)
-        self._head = np.zeros(size, bool)
+        self._changed = set[int]()
+        self._removed = set[int]()
+        self._docs = set[int]()
+        self._mentions = set[int]()
+        self._reads_docs = set[int]()
+        self._looks = set[int]()
+        self._head = set[int]()
         self._spread_kept()
         self._mark_blocks()
         if self._spread_imports():
@@ -376,11 +419,11 @@ class _View:
             self._mark_blocks()
         self._tests = {key.partition("::")[0] for key in own.values()}
         self._helpers = self._changed_helpers(set(own.values()))
-        self._users = self._use_counts(size)
+        self._users = self._use_counts()
         self._reached: dict[tuple[str, ...], tuple[dict[str, int], dict[str, int]]] = {}
         self._always = self._outside()
         self._origins = set().union(*self.change.names.values(), self.change.loud)
-        share = sum(self._changed[one.blocks].any() for one in known.records.values() if one.blocks)
+        share = sum(not self._changed.isdisjoint(one.blocks) for one in known.records.values())
         self._share = float(share) / max(len(known.records), 1)
 
     def _spread_kept(self) -> None:
@@ -408,7 +451,7 @@ class _View:
         """Whether a block that changed is among those that one may have called."""
         by_name: dict[str, list[str]] = {}
         for other in ran:
-            by_name.setdefault(other.rpartition("::")[2].rpartition(".")[2], []).append(other)
+            by_name.setdefault(_bare(other), []).append(other)
         front, known = [key], {key}
         while front:
             one = front.pop()
@@ -424,21 +467,31 @@ class _View:
     def _mark_blocks(self) -> None:
         change, sources = self.change, self._old.sources
         names = change.names
-        mentions: dict[str, tuple[bool, bool, bool]] = {}
-        for path, source in sources.items():
-            for block in source.blocks:
-                said = ANY in block.names or any(name in names for name in block.names)
-                docs = not _DOC_READERS.isdisjoint(block.names)
-                looks = not _LOOKERS.isdisjoint(block.names)
-                mentions[f"{path}::{block.name}"] = (bool(names) and said, docs, looks)
+        blocks = {
+            f"{path}::{block.name}": block
+            for path, source in sources.items()
+            for block in source.blocks
+        }
         for number, key in self._key.items():
-            self._changed[number] = key in change.blocks
-            self._removed[number] = key in change.blocks and not self._is_there(key)
-            self._docs[number] = key in change.docs
-            said, docs, looks = mentions.get(key, (False, False, False))
-            self._mentions[number], self._reads_docs[number] = said, docs
-            self._looks[number] = looks
-            self._head[number] = key.rpartition("::")[2].rpartition(".")[2] in names
+            if key in change.blocks:
+                self._changed.add(number)
+                if not self._is_there(key):
+                    self._removed.add(number)
+            if key in change.docs:
+                self._docs.add(number)
+            if _bare(key) in names:
+                self._head.add(number)
+            if (block := blocks.get(key)) is not None:
+                self._mark_names(number, block)
+
+    def _mark_names(self, number: int, block: Block) -> None:
+        names = self.change.names
+        if names and (ANY in block.names or any(name in names for name in block.names)):
+            self._mentions.add(number)
+        if not _DOC_READERS.isdisjoint(block.names):
+            self._reads_docs.add(number)
+        if not _LOOKERS.isdisjoint(block.names):
+            self._looks.add(number)
 
     def _is_there(self, key: str) -> bool:
         path, _, name = key.partition("::")
@@ -453,7 +506,7 @@ class _View:
         """
         moved = False
         for path, numbers in self._known.imports.items():
-            hot = [n for n in numbers if self._changed[n] or self._mentions[n]]
+            hot = (self._changed | self._mentions).intersection(numbers)
             if hot:
                 moved = True
                 self._spread_import(path, self._led_to(hot, numbers))
@@ -466,13 +519,11 @@ class _View:
             for number in numbers
             if (block := self._old_block(key := self._key.get(number, ""))) is not None
         }
-        names = {self._key[number].rpartition("::")[2].rpartition(".")[2] for number in hot}
+        names = {_bare(self._key[number]) for number in hot}
         grown = True
         while grown:
             more = {
-                key.rpartition("::")[2].rpartition(".")[2]
-                for key, block in blocks.items()
-                if not names.isdisjoint(block.names)
+                _bare(key) for key, block in blocks.items() if not names.isdisjoint(block.names)
             }
             grown = not more <= names
             names |= more
@@ -516,18 +567,16 @@ class _View:
                     found.add(path)
         return found
 
-    def _use_counts(self, size: int) -> NDArray[np.float64]:
-        users = np.zeros(size)
-        for record in self._known.records.values():
-            users[record.blocks] += 1
-        return users
+    def _use_counts(self) -> Counter[int]:
+        """Block -> tests that ran it."""
+        return Counter(number for one in self._known.records.values() for number in one.blocks)
 
     def _outside(self) -> list[str]:
         """Why every test is touched."""
         found = list(self.change.wide)
         outside = self._known.records.get(OUTSIDE)
         if outside is not None:
-            if self._changed[outside.blocks].any():
+            if not self._changed.isdisjoint(outside.blocks):
                 found.append("what runs while tests are collected changed")
             if self._read(outside):
                 found.append("a file that is read while tests are collected changed")
@@ -574,20 +623,21 @@ class _View:
         change, path = self.change, record.node.partition("::")[0]
         reasons: list[str] = list(self._always[:1])
         old, new = self._reach(record)
-        blocks = np.asarray(record.blocks, np.intp)
-        hit = blocks[self._changed[blocks]] if blocks.size else blocks
+        blocks = record.blocks
+        hit = sorted(self._changed.intersection(blocks))
         near = change.files & (old.keys() | new.keys())
         origins = self._origins & (old.keys() | new.keys())
-        mentions = bool(origins and self._mentions[blocks].any())
+        mentions = bool(origins) and not self._mentions.isdisjoint(blocks)
         loud = change.loud & (old.keys() | new.keys())
         gone = change.gone & old.keys()
         helper = path in self._helpers or self._foreign(near, path)
-        doc = bool(self._docs[blocks].any() and self._reads_docs[blocks].any())
+        documented = not self._docs.isdisjoint(blocks)
+        doc = documented and not self._reads_docs.isdisjoint(blocks)
         read = self._read(record)
         below = any(path.startswith(f"{folder}/" if folder else "") for folder in change.conftests)
         own_changed = own in change.blocks or own in change.added
-        if hit.size:
-            reasons.append(f"it ran {_readable(self._key[int(hit[0])])}, which changed")
+        if hit:
+            reasons.append(f"it ran {_readable(self._key[hit[0]])}, which changed")
         grounds = {
             "its own code changed": own_changed,
             "code beside it in its file changed": helper,
@@ -599,7 +649,7 @@ class _View:
             "it runs what cannot be seen": record.opaque and bool(change),
             "it reads docstrings, and one changed": doc,
             "it looks whether files are there, and one came or went": bool(
-                self._looks[blocks].any() and self._moved_data()
+                not self._looks.isdisjoint(blocks) and self._moved_data()
             ),
             "it failed when it last ran": record.result is Result.FAILED,
         }
@@ -610,21 +660,21 @@ class _View:
             "must": float(bool(reasons)),
             "wide": float(bool(self._always)),
             "own": float(own_changed),
-            "ran": math.log1p(hit.size),
-            "ran_share": hit.size / max(blocks.size, 1),
-            "rarest": float((1.0 / self._users[hit]).max()) if hit.size else 0.0,
+            "ran": math.log1p(len(hit)),
+            "ran_share": len(hit) / max(len(blocks), 1),
+            "rarest": max((1.0 / self._users[number] for number in hit), default=0.0),
             "named": self._likeness(record.node, hit),
-            "head": float(self._head[blocks].any()),
-            "removed": math.log1p(float(self._removed[blocks].sum())),
+            "head": float(not self._head.isdisjoint(blocks)),
+            "removed": math.log1p(len(self._removed.intersection(blocks))),
             "mentions": float(mentions),
             "loud": float(bool(loud or gone)),
             "helper": float(helper or below),
             "data": float(read),
             "opaque": float(record.opaque),
-            "doc": float(bool(self._docs[blocks].any())),
+            "doc": float(documented),
             "distance": float(distance),
             "reached": math.log1p(len(near)),
-            "rests_on": math.log1p(blocks.size),
+            "rests_on": math.log1p(len(blocks)),
             "change_files": math.log1p(len(change.files)),
             "change_blocks": math.log1p(len(change.blocks)),
             "touched_share": self._share,
@@ -634,14 +684,23 @@ class _View:
         """Whether a file changed whose blocks are not seen, and that is not the test's own."""
         return any(f != path and (f in self._tests or f in self._known.unwatched) for f in near)
 
-    def _likeness(self, node: str, hit: NDArray[np.intp]) -> float:
+    def _likeness(self, node: str, hit: Sequence[int]) -> float:
         """The largest share of a changed block's words that the test's name holds."""
         words = _words(node.partition("::")[2].partition("[")[0])
         best = 0.0
         for number in hit[:50]:
-            name = _words(self._key[int(number)].partition("::")[2])
+            name = _words(self._key[number].partition("::")[2])
             best = max(best, len(words & name) / max(len(name), 1))
         return best
+
+
+def _bare(key: str) -> str:
+    """The last name of a block.
+
+    >>> _bare("a.py::Box.get")
+    'get'
+    """
+    return key.rpartition("::")[2].rpartition(".")[2]
 
 
 def _words(name: str) -> set[str]:
@@ -656,7 +715,7 @@ def _words(name: str) -> set[str]:
 
 def _is_test(key: str) -> bool:
     """Whether a block looks like a test, collected or not."""
-    return key.rpartition("::")[2].rpartition(".")[2].startswith("test")
+    return _bare(key).startswith("test")
 
 
 def _conftests(path: str) -> list[str]:
@@ -669,7 +728,9 @@ def _readable(key: str) -> str:
     return f"{name} in {path}"
 
 
-def vector_table(found: Sequence[Touch]) -> NDArray[Any]:
+def vector_table(found: Sequence[Touch]) -> NDArray[np.float32]:
     """(n, len(NAMES)) float32 of several tests."""
-    empty = np.zeros((0, len(NAMES)), np.float32)
-    return np.stack([one.vector for one in found]) if found else empty
+    import numpy as np  # what runs in somebody's tests stays light until a model is used
+
+    table = np.array([one.vector for one in found], np.float32)
+    return table.reshape(len(found), len(NAMES))

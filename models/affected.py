@@ -1,8 +1,8 @@
 """P(a test fails | what changed): gradient-boosted trees over pairs of change and test.
 
 It learns from `TestRun`s, whose vectors were logged when the tests were about to run. The peer
-that it must beat is `by_counts`: how often tests failed that were touched in the same way, as
-running rates. Others stand beside it in `peers`.
+that it must beat is `onward.features.affected.by_counts`: how often tests failed that were touched
+in the same way, as running rates. Others stand beside it in `peers`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.testing.runs import TestRun
-from onward.features.affected import GROUND_PRIORS, NAMES, VERSION, ground
-from onward.features.rates import Rates, leaning
+from onward.features.affected import NAMES, VERSION, by_counts, ground
+from onward.features.rates import Rates
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.calibrate import Calibrator, fit
 from onward.models.trees import Trees
 
-__all__ = ["Affected", "by_counts", "calibrated", "peers", "rows"]
+__all__ = ["Affected", "calibrated", "peers", "rows"]
 
 SETTINGS: dict[str, Any] = {
     "objective": "binary",
@@ -136,22 +136,6 @@ def rows(runs: Iterable[TestRun]) -> Rows:
     )
 
 
-def by_counts(X: Matrix, grounds: Rates) -> Probabilities:
-    """(n,) P(fail) by running rates of what touched a test: the peer, and the fall-back.
-
-    Within one ground, a test that shares what changed with few others stands above one that
-    shares it with many.
-    """
-    p = np.zeros(len(X))
-    for at, vector in enumerate(X):
-        key = ground(vector)
-        bad, good = grounds.counts(key)
-        p[at] = leaning((bad, good), GROUND_PRIORS[key], 20.0)
-    edge = 0.5 * X[:, _COLUMN["rarest"]] + 0.5 * X[:, _COLUMN["named"]] if len(X) else p
-    z = np.log(p / (1.0 - p)) + edge
-    return np.asarray(1.0 / (1.0 + np.exp(-z)), np.float64)
-
-
 def peers(train: Rows, test: Rows, *, seed: int = 0) -> dict[str, NDArray[np.float64]]:
     """Scores of the trivial ways, (n,) each; only their order is meant.
 
@@ -163,12 +147,12 @@ def peers(train: Rows, test: Rows, *, seed: int = 0) -> dict[str, NDArray[np.flo
     - ``executed``   tests that ran changed code first, the shorter ones before (as testmon orders)
     """
     grounds = Rates()
-    for vector, failed in zip(train.X, train.y, strict=True):
+    for vector, failed in zip(train.X.tolist(), train.y, strict=True):
         grounds.learn(ground(vector), bool(failed))
     column = {name: np.nan_to_num(test.X[:, at], nan=9.0) for name, at in _COLUMN.items()}
     base = float(train.y.mean()) if len(train) else 0.0
     return {
-        "counts": by_counts(test.X, grounds),
+        "counts": np.array(by_counts(test.X.tolist(), grounds)),
         "base": np.full(len(test), base),
         "random": np.random.default_rng(seed).random(len(test)),
         "recency": -column["since_failed"] + column["fail_rate"],

@@ -34,6 +34,7 @@ subprocess.Popen os.fork os.forkpty os.exec os.posix_spawn os.spawn os.system ct
 socket.connect
 """
 _OPAQUE = frozenset(_OPAQUE_TEXT.split())
+_REMEMBERED = 20_000
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 
 
@@ -92,6 +93,8 @@ class Probe:
         self.unseen: set[str] = set()
         self.loaded: set[str] = set()
         self._skip = skip
+        self._below: dict[str, str] = {}
+        self._real: dict[str, str] = {}
         self._hits = _Hits()
         self._seen = Seen(reads=set(), modules=set())
         self._active = False
@@ -155,15 +158,27 @@ class Probe:
 
     def below(self, path: str) -> str:
         """A path as seen from the root, with ``/``; empty for what is not the project's."""
+        known = self._below.get(path)
+        if known is None:
+            if len(self._below) > _REMEMBERED:
+                self._below.clear()
+            known = self._below[path] = self._placed(path)
+        return known
+
+    def _placed(self, path: str) -> str:
         if not path.startswith(self.root):
-            path = os.path.realpath(path) if path else ""
+            folder, name = os.path.split(path)
+            real = self._real.get(folder)  # resolving links is slow, and folders are few
+            if real is None:
+                real = self._real[folder] = os.path.realpath(folder) if path else ""
+            path = os.path.join(real, name)
             if not path.startswith(self.root):
                 return ""
         inside = path[len(self.root) :].replace(os.sep, "/")
         return "" if self._skip(inside) else inside
 
     def _taken(self) -> list[int]:
-        hits, found = self._hits, []
+        hits, found = self._hits, list[int]()
         place = hits.find(1)
         while place >= 0:
             found.append(place)

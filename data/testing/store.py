@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import msgspec
-import numpy as np
 
 from onward.data.errors import NotFound, StoreError
-from onward.data.store.engine import translated
 from onward.data.testing.runs import Result, TestRecord, TestRun
 from onward.data.testing.source import Source
 
@@ -67,7 +67,7 @@ class TestStore:
         self._path = path
         if read_only and not path.exists():
             raise NotFound(f"No run of tests is recorded at {path}; run `pytest --onward` first.")
-        with translated(str(path)):
+        with _translated(str(path)):
             if not read_only:
                 path.parent.mkdir(parents=True, exist_ok=True)
             mode = "ro" if read_only else "rwc"
@@ -102,7 +102,7 @@ class TestStore:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """One transaction: all of what is written inside, or nothing."""
-        with translated(str(self._path)):
+        with _translated(str(self._path)):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -239,7 +239,7 @@ class TestStore:
     # -- reading -------------------------------------------------------------------------------
 
     def _read(self, sql: str, *values: object) -> list[Any]:
-        with translated(str(self._path)):
+        with _translated(str(self._path)):
             return self._db.execute(sql, values).fetchall()
 
     def _decoded(self, body: bytes, kind: type[_T]) -> _T:
@@ -251,19 +251,32 @@ class TestStore:
             ) from error
 
 
+@contextmanager
+def _translated(where: str) -> Iterator[None]:
+    """What SQLite raises, as ours; the store of the history knows how."""
+    try:
+        yield
+    except (sqlite3.Error, OSError):
+        from onward.data.store.engine import translated  # slow to import, and hardly ever needed
+
+        with translated(where):
+            raise
+
+
 def _rest(one: TestRecord) -> bytes:
     return msgspec.msgpack.encode((one.reads, one.modules, one.opaque))
 
 
 def _packed(numbers: Sequence[int]) -> bytes:
     """Ascending numbers as bytes: the distances between them, compressed."""
-    steps = np.diff(np.asarray(numbers, np.int32), prepend=0).astype(np.int32)
+    steps = array("i", (now - before for now, before in zip(numbers, [0, *numbers], strict=False)))
     return zlib.compress(steps.tobytes(), 1)
 
 
 def _numbers(body: bytes) -> list[int]:
-    steps: list[int] = np.cumsum(np.frombuffer(_unpacked(body), np.int32)).tolist()
-    return steps
+    steps = array("i")
+    steps.frombytes(_unpacked(body))
+    return list(accumulate(steps))
 
 
 def _unpacked(body: bytes) -> bytes:

@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.testing.runs import TestRecord, TestRun
@@ -22,10 +20,22 @@ from onward.data.testing.source import Source, read_source
 from onward.data.testing.store import FILE, TestStore
 from onward.data.testing.tree import Stamps, environment, scan
 from onward.decisions.selection import Candidate
-from onward.features.affected import VERSION, Known, TestFold, Touch, touches, vector_table
+from onward.features.affected import (
+    VERSION,
+    Known,
+    TestFold,
+    Touch,
+    by_counts,
+    touches,
+    vector_table,
+)
 from onward.features.change import Change, Tree, change_between, kind_of, settings_of
-from onward.models.affected import by_counts, calibrated
-from onward.serving.answers.base import Part
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from onward.serving.answers.base import Part
 
 __all__ = ["Ranked", "Suite", "as_candidates", "live_part"]
 
@@ -138,12 +148,12 @@ class Suite:
             Test -> ``path::block`` of its function; what is not given is derived from its id.
         """
         found = self.touch(nodes, own)
-        p = self._p_fail(vector_table(found))
+        p = self._p_fail(found)
         return [
             Ranked(
                 node=one.node,
                 tier=one.tier,
-                p_fail=float(p[at]),
+                p_fail=p[at],
                 flake=self.fold.flake(one.node),
                 seconds=self.fold.seconds(one.node),
                 reasons=one.reasons,
@@ -305,11 +315,14 @@ class Suite:
                 fold.learn(run)
             return fold
 
-    def _p_fail(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _p_fail(self, found: Sequence[Touch]) -> list[float]:
         part = self._part
-        if part is None or not part.beats_peer or not len(X):
-            return by_counts(X, self.fold.grounds)
-        return calibrated(np.asarray(part.run(X), np.float64)[:, 1], part.facts)
+        if part is None or not part.beats_peer or not found:
+            return by_counts((one.vector for one in found), self.fold.grounds)
+        from onward.models.affected import calibrated
+
+        p = part.run(vector_table(found))[:, 1].astype(float)
+        return [float(one) for one in calibrated(p, part.facts)]
 
 
 def as_candidates(ranked: Iterable[Ranked]) -> list[Candidate]:
@@ -333,6 +346,8 @@ def live_part(home: Path) -> Part | None:
     It reads ``affected.onnx`` and ``affected.json`` (facts, and ``beats_peer``) of the bundle that
     ``bundles/current`` names.
     """
+    from onward.serving.answers.base import Part
+
     try:
         version = (home / "bundles" / "current").read_text(encoding="utf-8").strip()
         folder = home / "bundles" / version
@@ -346,6 +361,7 @@ def live_part(home: Path) -> Part | None:
 
 
 def _runner(body: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    import numpy as np
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

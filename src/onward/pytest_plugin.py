@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from array import array
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -299,7 +300,7 @@ class Recorder:
 
     def _keep(self) -> None:
         from onward.data.testing.runs import TestRun, Verdicts
-        from onward.features.affected import VERSION, vector_table
+        from onward.features.affected import NAMES, VERSION
 
         suite = self._opened()
         book = _Book()
@@ -309,7 +310,6 @@ class Recorder:
         judged = [one for one in records if one.result != "skipped"]
         before = suite.records
         touched = suite.touch([one.node for one in judged], book.own)
-        vectors = vector_table(touched)
         verdicts = Verdicts(
             nodes=[one.node for one in judged],
             failed=[one.result == "failed" for one in judged],
@@ -318,8 +318,8 @@ class Recorder:
                 and (one.node not in before or before[one.node].result != "failed")
                 for one in judged
             ],
-            width=vectors.shape[1],
-            vectors=vectors.tobytes(),
+            width=len(NAMES),
+            vectors=array("f", (x for one in touched for x in one.vector)).tobytes(),
             seconds=[one.duration for one in judged],
             version=VERSION,
         )

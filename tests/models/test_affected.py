@@ -9,8 +9,8 @@ import pytest
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.testing.runs import TestRun, Verdicts
-from onward.features.affected import GROUND_PRIORS, NAMES, VERSION, TestFold, ground
-from onward.models.affected import Affected, by_counts, calibrated, peers, rows
+from onward.features.affected import GROUND_PRIORS, NAMES, VERSION, TestFold, by_counts, ground
+from onward.models.affected import Affected, calibrated, peers, rows
 from onward.models.base import Learned, Rows
 
 RAN, MUST, RARE = (NAMES.index(name) for name in ("ran", "must", "rarest"))
@@ -114,7 +114,7 @@ def test_counts_follow_what_happened(table: Rows) -> None:
 
     assert 0.0 < before < 1.0
     assert by_counts(vector, fold.grounds)[0] > before
-    assert set(map(ground, table.X)) <= GROUND_PRIORS.keys()
+    assert set(map(ground, table.X.tolist())) <= GROUND_PRIORS.keys()
 
 
 def test_the_fold_goes_on_after_dump_and_load() -> None:

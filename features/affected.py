@@ -420,6 +420,7 @@ class _View:
         self._tests = {key.partition("::")[0] for key in own.values()}
         self._helpers = self._changed_helpers(set(own.values()))
         self._users = self._use_counts()
+        self._orphans = self._unreached()
         self._reached: dict[tuple[str, ...], tuple[dict[str, int], dict[str, int]]] = {}
         self._always = self._outside()
         self._origins = set().union(*self.change.names.values(), self.change.loud)
@@ -571,6 +572,15 @@ class _View:
         """Block -> tests that ran it."""
         return Counter(number for one in self._known.records.values() for number in one.blocks)
 
+    def _unreached(self) -> list[str]:
+        """Files that were loaded although no import statement below any test leads to them.
+
+        Somebody loads them in a way of his own, so every test may rest on them.
+        """
+        tests = {node.partition("::")[0] for node in self._known.records if node}
+        starts = tests | {one for path in tests for one in _conftests(path)}
+        return sorted(self._known.imports.keys() - self._old.imports().reach_all(starts).keys())
+
     def _outside(self) -> list[str]:
         """Why every test is touched."""
         found = list(self.change.wide)
@@ -611,7 +621,7 @@ class _View:
         """What its imports may run, in the old state and now."""
         path = record.node.partition("::")[0]
         ran = {self._key[n].partition("::")[0] for n in record.blocks if n in self._key}
-        starts = tuple(sorted({path, *_conftests(path), *record.modules, *ran}))
+        starts = tuple(sorted({path, *_conftests(path), *record.modules, *ran, *self._orphans}))
         known = self._reached.get(starts)
         if known is None:
             old, new = self._old.imports(), self._new.imports()

@@ -56,12 +56,14 @@ class Tree(msgspec.Struct, kw_only=True):
     """What `settings_of` gave."""
     environment: str = ""
     """Hash of the Python and its packages."""
+    links: dict[str, str] = {}
+    """Directories that are links to others of the project."""
     graph: Imports | None = None
 
     def imports(self) -> Imports:
         """Its import graph."""
         if self.graph is None:
-            self.graph = Imports(self.sources)
+            self.graph = Imports(self.sources, self.links)
         return self.graph
 
 

@@ -20,10 +20,18 @@ class Imports:
     ----------
     sources
         Path -> parsed file.
+    links
+        Directories that are links to others: modules below them have a second name.
     """
 
-    def __init__(self, sources: Mapping[str, Source]) -> None:
-        self._paths = set(sources)
+    def __init__(self, sources: Mapping[str, Source], links: Mapping[str, str] = {}) -> None:
+        second = {
+            f"{link}/{path[len(real) + 1 :]}": path
+            for link, real in links.items()
+            for path in sources
+            if path.startswith(f"{real}/")
+        }
+        self._paths = {*sources, *second}
         self._names: dict[str, str] = {}
         self._dotted: dict[str, str] = {}
         for path in sorted(sources):
@@ -31,6 +39,8 @@ class Imports:
             self._dotted[path] = own
             self._names.setdefault(own, path)
             self._names.setdefault(_dotted(path), path)
+        for path, real in second.items():
+            self._names.setdefault(self._own_name(path), real)
         self.direct: dict[str, set[str]] = {
             path: set(self._imported(path, source)) for path, source in sources.items()
         }

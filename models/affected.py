@@ -23,6 +23,9 @@ from onward.models.trees import Trees
 
 __all__ = ["Affected", "calibrated", "peers", "rows"]
 
+_WORSE_TEXT = "must own ran ran_share rarest named head removed fail_rate last_failed"
+_MORE_IS_WORSE = frozenset(_WORSE_TEXT.split())
+"""The more of these, the likelier a failure: what a few projects teach then carries over better."""
 SETTINGS: dict[str, Any] = {
     "objective": "binary",
     "rounds": 120,
@@ -33,6 +36,7 @@ SETTINGS: dict[str, Any] = {
     "feature_fraction": 0.7,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
+    "monotone_constraints": [int(name in _MORE_IS_WORSE) for name in NAMES],
     "num_threads": 1,
     "verbosity": -1,
 }

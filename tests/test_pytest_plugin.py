@@ -288,6 +288,40 @@ def test_a_module_imported_by_name_touches_who_imported_it(project: Path) -> Non
     assert "test_dynamic" in touched(project)
 
 
+def test_a_module_behind_a_link_touches_who_imports_it(project: Path) -> None:
+    """Where a package holds links to folders elsewhere, modules are known by both names."""
+    write(project, {"parts/__init__.py": "", "parts/one.py": "SIZE = 1\n"})
+    (project / "pkg" / "parts").symlink_to(project / "parts")
+    write(
+        project,
+        {
+            "tests/test_link.py": "from pkg.parts.one import SIZE\ndef test_link():\n    assert SIZE\n"
+        },
+    )
+    assert run(project, "--onward").returncode == 0
+    replace(project, "parts/one.py", "1", "2")
+
+    assert touched(project) - BLIND == {"test_link"}
+
+
+def test_what_nobody_is_seen_importing_touches_everything(project: Path) -> None:
+    """A module that only a loader of its own leads to is within reach of every test."""
+    loader = """
+        import importlib
+        TABLE = importlib.import_module("pkg.hid" + "den").TABLE
+        def test_hidden():
+            assert TABLE
+        """
+    write(
+        project,
+        {"pkg/hidden.py": "TABLE = {}\nTABLE.update(a=1)\n", "tests/test_hidden.py": loader},
+    )
+    assert run(project, "--onward").returncode == 0
+    replace(project, "pkg/hidden.py", "a=1", "a=2")
+
+    assert len(touched(project)) == len(ALL) + 1
+
+
 def test_a_broken_file_touches_who_imports_it(project: Path) -> None:
     """A file that cannot be parsed touches every test that reaches it."""
     replace(project, "pkg/lib.py", "def add(a, b):", "def add(a, b:")

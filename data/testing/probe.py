@@ -166,14 +166,13 @@ class Probe:
         return known
 
     def _placed(self, path: str) -> str:
+        folder, name = os.path.split(path)
+        real = self._real.get(folder)  # resolving links is slow, and folders are few
+        if real is None:
+            real = self._real[folder] = os.path.realpath(folder) if path else ""
+        path = os.path.join(real, name)
         if not path.startswith(self.root):
-            folder, name = os.path.split(path)
-            real = self._real.get(folder)  # resolving links is slow, and folders are few
-            if real is None:
-                real = self._real[folder] = os.path.realpath(folder) if path else ""
-            path = os.path.join(real, name)
-            if not path.startswith(self.root):
-                return ""
+            return ""
         inside = path[len(self.root) :].replace(os.sep, "/")
         return "" if self._skip(inside) else inside
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from onward.data.testing.source import digest_of
 
-__all__ = ["Stamps", "environment", "is_foreign", "scan"]
+__all__ = ["Stamps", "environment", "is_foreign", "links", "scan"]
 
 Stamps = dict[str, tuple[str, str]]
 """Path below the root, with ``/`` -> stamp (size and times) and hash."""
@@ -69,6 +69,21 @@ def _files(folder: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
                 yield from _files(entry.path, path + "/")
         elif entry.is_file() and not is_foreign(path):
             yield path, entry
+
+
+def links(root: Path) -> dict[str, str]:
+    """Directories that are links to others of the project: path -> the real one's."""
+    found: dict[str, str] = {}
+    top = os.path.realpath(root) + os.sep
+    for folder, folders, _ in os.walk(root):
+        prefix = os.path.relpath(folder, root).replace(os.sep, "/")
+        prefix = "" if prefix == "." else f"{prefix}/"
+        folders[:] = [name for name in folders if not is_foreign(f"{prefix}{name}/")]
+        for name in folders:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) and (real := os.path.realpath(path)).startswith(top):
+                found[prefix + name] = real[len(top) :].replace(os.sep, "/")
+    return found
 
 
 def environment() -> str:

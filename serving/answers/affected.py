@@ -18,7 +18,7 @@ from onward.data.errors import BundleError
 from onward.data.testing.runs import TestRecord, TestRun
 from onward.data.testing.source import Source, read_source
 from onward.data.testing.store import FILE, TestStore
-from onward.data.testing.tree import Stamps, environment, scan
+from onward.data.testing.tree import Stamps, environment, links, scan
 from onward.decisions.selection import Candidate
 from onward.features.affected import (
     VERSION,
@@ -88,6 +88,7 @@ class Suite:
         self._store = TestStore(home / FILE, read_only=read_only)
         self._part: Part | None = None
         self._made = set(self._texts("made"))
+        self._links = links(root)
         self._stamps = self._scanned(self._store.stamps())
         self._sources: dict[str, Source] = {}
         self.tree = self._tree({path: digest for path, (_, digest) in self._stamps.items()})
@@ -275,7 +276,7 @@ class Suite:
             if digest not in self._sources:
                 self._sources[digest] = self._parsed(path, digest)
         sources = {path: self._sources[digest] for path, digest in python.items()}
-        return Tree(digests=dict(digests), sources=sources)
+        return Tree(digests=dict(digests), sources=sources, links=self._links)
 
     def _parsed(self, path: str, digest: str) -> Source:
         """A file of this digest; one that is not there any more is as good as broken."""

@@ -292,12 +292,8 @@ def test_a_module_behind_a_link_touches_who_imports_it(project: Path) -> None:
     """Where a package holds links to folders elsewhere, modules are known by both names."""
     write(project, {"parts/__init__.py": "", "parts/one.py": "SIZE = 1\n"})
     (project / "pkg" / "parts").symlink_to(project / "parts")
-    write(
-        project,
-        {
-            "tests/test_link.py": "from pkg.parts.one import SIZE\ndef test_link():\n    assert SIZE\n"
-        },
-    )
+    test = "from pkg.parts.one import SIZE\n\n\ndef test_link():\n    assert SIZE\n"
+    write(project, {"tests/test_link.py": test})
     assert run(project, "--onward").returncode == 0
     replace(project, "parts/one.py", "1", "2")
 

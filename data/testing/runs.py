@@ -6,7 +6,10 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Result", "TestRecord", "TestRun", "Verdicts"]
+__all__ = ["OUTSIDE", "Result", "TestRecord", "TestRun", "Verdicts"]
+
+OUTSIDE = ""
+"""Stands for a test: what ran and was read outside of all tests."""
 
 
 class Result(StrEnum):

@@ -1,0 +1,1 @@
+"""Real projects, version after version, with their tests run by several tools."""

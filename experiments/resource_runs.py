@@ -25,11 +25,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import psutil
 
@@ -56,10 +56,18 @@ MIX = (
 """What is run, in turn."""
 
 
-def plans(count: int, *, seed: int = 0, scale: float = 60.0, minutes: float = 200.0) -> list[Any]:
-    """So many plans, drawn by seed; ``minutes`` is the longest series time."""
+def plans(
+    count: int,
+    *,
+    seed: int = 0,
+    scale: float = 60.0,
+    minutes: float = 200.0,
+    shapes: Collection[str] = (),
+) -> list[Any]:
+    """So many plans, drawn by seed; ``minutes`` is the longest series time; empty = all shapes."""
     draw = random.Random(seed)
-    return [_plan(number, draw, scale, minutes) for number in range(count)]
+    made = [_plan(number, draw, scale, minutes) for number in range(count)]
+    return [plan for plan in made if not shapes or plan["shape"] in shapes]
 
 
 def _plan(number: int, draw: random.Random, scale: float, minutes: float) -> dict[str, Any]:
@@ -101,6 +109,8 @@ class Run:
 
     plan: dict[str, Any]
     process: subprocess.Popen[str]
+    told: TextIO
+    """What it says."""
     tree: psutil.Process
     folder: Path
     mounted: bool
@@ -157,14 +167,14 @@ def _start(plan: dict[str, Any], home: Path) -> Run:
         text=True,
         start_new_session=True,
     )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    process.stdout.readline()  # "ready"
-    os.set_blocking(process.stdout.fileno(), False)
-    run = Run(plan, process, psutil.Process(process.pid), folder, mounted, time.monotonic())
+    told, tell = cast("TextIO", process.stdout), cast("TextIO", process.stdin)
+    told.readline()  # "ready"
+    os.set_blocking(told.fileno(), False)
+    tree = psutil.Process(process.pid)
+    run = Run(plan, process, told, tree, folder, mounted, time.monotonic())
     run.base = _used(run)
-    process.stdin.write("go\n")
-    process.stdin.flush()
+    tell.write("go\n")
+    tell.flush()
     return run
 
 
@@ -179,20 +189,24 @@ def _mount(plan: dict[str, Any], folder: Path) -> bool:
 
 
 def _used(run: Run) -> float:
-    """What the run holds now, in the unit of its limit."""
+    """What the run holds now, in the unit of its limit; seconds for the processor."""
     kind, tree = run.plan["resource"], run.tree
-    if kind == "memory":
-        return float(tree.memory_info().rss)
-    if kind == "files":
-        return float(tree.num_fds())
-    if kind == "processes":
-        return float(len(tree.children()))
-    if kind == "cpu":
-        return sum(tree.cpu_times()[:2])
+    if kind in {"disk", "inodes"}:
+        return _stored(run, inodes=kind == "inodes")
+    read: dict[str, Callable[[], float]] = {
+        "memory": lambda: tree.memory_info().rss,
+        "files": tree.num_fds,
+        "processes": lambda: len(tree.children()),
+        "cpu": lambda: sum(tree.cpu_times()[:2]),
+    }
+    return float(read[kind]())
+
+
+def _stored(run: Run, *, inodes: bool) -> float:
     if not run.mounted:
         return float(sum(file.stat().st_size for file in run.folder.iterdir()))
     disk = os.statvfs(run.folder)
-    if kind == "inodes":
+    if inodes:
         return float(disk.f_files - disk.f_ffree)
     return float((disk.f_blocks - disk.f_bfree) * disk.f_frsize)
 
@@ -200,8 +214,7 @@ def _used(run: Run) -> float:
 def _read(run: Run) -> None:
     """One reading more, unless the run has ended."""
     with suppress(psutil.Error):
-        assert run.process.stdout is not None
-        run.refused = "refused" in (run.process.stdout.readline() or "")
+        run.refused = "refused" in (run.told.readline() or "")
         used, now = _used(run), time.monotonic() - run.started
         if run.process.poll() is not None:
             return
@@ -255,8 +268,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--at-once", type=int, default=40, help="runs at the same time")
     parser.add_argument("--minutes", type=float, default=200.0, help="longest series time")
     parser.add_argument("--scale", type=float, default=60.0, help="series seconds a real second")
+    parser.add_argument("--shapes", nargs="*", default=(), help="only these, of the runs drawn")
     given = parser.parse_args(arguments)
-    todo = plans(given.runs, seed=given.seed, scale=given.scale, minutes=given.minutes)
+    todo = plans(
+        given.runs,
+        seed=given.seed,
+        scale=given.scale,
+        minutes=given.minutes,
+        shapes=given.shapes,
+    )
     runs = sorted(record(todo, at_once=given.at_once), key=lambda samples: samples[0].host[-4:])
     count = write_parquet((sample for samples in runs for sample in samples), given.out)
     print(f"{len(runs)} runs, {count} readings, {given.out.stat().st_size:,} bytes")

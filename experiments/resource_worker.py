@@ -56,7 +56,7 @@ def _sawtooth(p: Plan) -> Shape:
     def held(m: float) -> float:
         cycle, part = divmod(m, p["period"])
         low = p["base"] + p["creep"] * cycle
-        return low + (p["top"] - p["base"]) * part / p["period"]
+        return float(low + (p["top"] - p["base"]) * part / p["period"])
 
     return held
 
@@ -256,7 +256,7 @@ STORES: dict[str, Callable[[int, Path], Store]] = {
 }
 
 
-# -- the run ----------------------------------------------------------------------------------------
+# -- the run ---------------------------------------------------------------------------------------
 
 
 def main(plan: Plan) -> None:

@@ -67,9 +67,7 @@ class Peaks(msgspec.Struct):
         known = [(i, key, runs) for i, key in enumerate(keys) if (runs := self.table.get(key))]
         if not known:
             return None
-        level, key, runs = next(
-            (one for one in reversed(known) if len(one[2]) >= ENOUGH), known[0]
-        )
+        level, key, runs = next((one for one in reversed(known) if len(one[2]) >= ENOUGH), known[0])
         ranked = sorted(runs)
         return Peak(_LEVELS[level], key, len(runs), _at(ranked, 0.5), _at(ranked, 0.9))
 

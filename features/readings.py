@@ -54,6 +54,9 @@ _USED = {
 
 _PERCENT = {"cpu": "cpu_percent", "cgroup_cpu": "cgroup_cpu_percent"}
 
+_MOST = 1e18
+"""Amounts beyond this are none."""
+
 RESOURCES: tuple[str, ...] = (*_LEFT, *_USED, *_PERCENT)
 """Names of the resources, besides ``files:PID.NAME`` for a process tree near its own limit."""
 
@@ -81,12 +84,12 @@ def readings(values: Mapping[str, float]) -> dict[str, Reading]:
             tree = key[len("proc.") : -len(".files_limit")]
             used = values.get(f"proc.{tree}.files", nan)
             found[f"files:{tree}"] = Reading(used, value)
-    return {name: _sound(one) for name, one in found.items() if isfinite(one.used)}
+    return {name: _sound(one) for name, one in found.items() if abs(one.used) < _MOST}
 
 
 def _sound(one: Reading) -> Reading:
     """A limit that is none is not known."""
-    return one if 0.0 < one.limit < 1e18 else one._replace(limit=nan)
+    return one if 0.0 < one.limit < _MOST else one._replace(limit=nan)
 
 
 def trees(values: Mapping[str, float], what: str) -> dict[str, float]:

@@ -201,7 +201,7 @@ class Series(msgspec.Struct):
         steps = self.steps()
         left = self.limit - now
         wide = self.limit if self.limit > 0.0 else abs(now) + 1e-9
-        rows, scales, experts = np.empty((len(steps), len(NAMES)), np.float32), [], []
+        rows, scales, experts = np.empty((len(steps), len(NAMES))), [], []
         for place, k in enumerate(steps):
             scale = _scale(x, k, one)
             day = self._day(k, now)
@@ -220,7 +220,8 @@ class Series(msgspec.Struct):
             )
             scales.append(scale)
             experts.append(self._experts(now, k, slopes, base, day))
-        return View(np.clip(rows, -1e4, 1e4), np.array(scales), steps, np.array(experts))
+        X = np.clip(rows, -1e4, 1e4).astype(np.float32)
+        return View(X, np.array(scales), steps, np.array(experts))
 
     def _slopes(self, x: Floats) -> dict[int, float]:
         """Change a tick over each window, by least squares, or over what there is of it."""

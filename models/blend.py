@@ -70,7 +70,13 @@ class Blend(msgspec.Struct):
     """Due tick, forecasts, and what was said, until the truth is known."""
 
     def forecast(
-        self, experts: Sequence[float], *, below: float, above: float, due: int, learned: bool = True
+        self,
+        experts: Sequence[float],
+        *,
+        below: float,
+        above: float,
+        due: int,
+        learned: bool = True,
     ) -> Span:
         """The mixture now, which is remembered until tick ``due``.
 

@@ -35,27 +35,28 @@ CLIP = 20.0
 """Moves beyond so many scales teach no more than this."""
 FOLDS = 3
 """Parts of the series that the calibration is found across."""
-BAR = 0.5
+BAR = 0.3
 """Calibrated P(exhausted within ten minutes) at which an alarm is raised."""
 
 _SHARED: dict[str, Any] = {
-    "learning_rate": 0.08,
+    "learning_rate": 0.1,
     "num_leaves": 15,
     "min_data_in_leaf": 60,
     "lambda_l2": 5.0,
     "feature_fraction": 0.5,
-    "bagging_fraction": 0.7,
+    "bagging_fraction": 0.5,
     "bagging_freq": 1,
-    "max_bin": 127,
+    "max_bin": 63,
     "num_threads": 1,
     "verbose": -1,
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     **{
-        f"q{round(100 * q)}": _SHARED | {"objective": "quantile", "alpha": q, "rounds": 150}
+        f"q{round(100 * q)}": _SHARED | {"objective": "quantile", "alpha": q, "rounds": 100}
         for q in QUANTILES
     },
-    "exhausted": _SHARED | {"objective": "binary", "rounds": 120, "num_leaves": 9, "learning_rate": 0.06},
+    "exhausted": _SHARED
+    | {"objective": "binary", "rounds": 80, "num_leaves": 9, "learning_rate": 0.08},
 }
 """LightGBM's parameters of each head, by its name, in the order of the output."""
 
@@ -82,7 +83,7 @@ def points(events: Iterable[tuple[int, Event]]) -> Iterator[Point]:
 
 
 def rows(events: Iterable[tuple[int, Event]]) -> Rows:
-    """What the log teaches: ``y`` (n, 2) is the move in `UNIT` scales, and 1 where it was exhausted.
+    """What the log teaches; ``y`` (n, 2): the move in `UNIT` scales, 1 where it was exhausted.
 
     Either is NaN where it is not known: the log ends before the horizon does, there is no limit,
     or it was exhausted already.
@@ -125,7 +126,9 @@ def _table(tracks: dict[str, _Track]) -> Rows:
         ever = np.concatenate(([0], np.cumsum(track.full)))
         for place, tick, view, scale, steps in track.asked:
             X.append(view)
-            y += [_truth(track, ever, tick, k, s) for k, s in zip(steps, scale.tolist(), strict=True)]
+            y += [
+                _truth(track, ever, tick, k, s) for k, s in zip(steps, scale.tolist(), strict=True)
+            ]
             group += [key] * len(steps)
             seq += [place] * len(steps)
     if not X:
@@ -150,7 +153,7 @@ def _truth(track: _Track, ever: NDArray[Any], tick: int, k: int, scale: float) -
     return [float(np.clip(move, -CLIP / UNIT, CLIP / UNIT)), float(full) if asked else np.nan]
 
 
-# -- the model --------------------------------------------------------------------------------------
+# -- the model -------------------------------------------------------------------------------------
 
 
 class Forecast:
@@ -162,6 +165,7 @@ class Forecast:
     def __init__(self, settings: dict[str, dict[str, Any]] | None = None) -> None:
         self._settings = settings or SETTINGS
         self._heads = {head: Trees(given, names=NAMES) for head, given in self._settings.items()}
+        self._foresees = True
         self._calibrator = calibrate.Calibrator.identity()
         self._stretch = [[1.0, 1.0]] * (len(STEP_BORDERS) + 1)
         self._facts: dict[str, Any] = {}
@@ -209,7 +213,12 @@ class Forecast:
 
     def _fit_exhausted(self, limited: Rows, seed: int) -> None:
         y = limited.y[:, 1]
-        self._heads["exhausted"].fit(limited.X, y, seed=seed)
+        try:
+            self._heads["exhausted"].fit(limited.X, y, seed=seed)
+        except NotEnoughData:
+            self._foresees = False
+            return
+        self._foresees = True
         part = _dealt(limited.group)
         said = np.full(len(y), np.nan)
         for held in range(FOLDS):
@@ -226,15 +235,25 @@ class Forecast:
 
     def predict(self, X: Matrix) -> Probabilities:
         """(n, 4): the quantiles, in `UNIT` scales, and the raw probability of exhaustion."""
-        return np.stack([head.predict(X) for head in self._heads.values()], axis=1)
+        columns = [head.predict(X) for head in self._fitted()]
+        return np.stack(columns if self._foresees else [*columns, np.zeros(len(X))], axis=1)
 
     def to_onnx(self) -> bytes:
         """The four heads in one file: input ``X`` (n, d), output ``p`` (n, 4)."""
-        return _together([head.to_onnx() for head in self._heads.values()])
+        return _together([head.to_onnx() for head in self._fitted()])
+
+    def _fitted(self) -> list[Trees]:
+        heads = list(self._heads.values())
+        return heads if self._foresees else heads[:-1]
 
     def facts(self) -> dict[str, Any]:
         """The calibration of P(exhausted), where the alarm is raised, how intervals are widened."""
-        return {"calibrator": self._calibrator.to_json(), "alarm": BAR, "stretch": self._stretch, "quantiles": [*QUANTILES]}
+        return {
+            "calibrator": self._calibrator.to_json(),
+            "alarm": BAR,
+            "stretch": self._stretch,
+            "quantiles": [*QUANTILES],
+        }
 
     def card(self) -> dict[str, Any]:
         """What it is and what it was fitted on."""
@@ -258,7 +277,9 @@ def _stretch(miss: Floats, side: Floats) -> float:
 def _dealt(group: NDArray[np.object_]) -> NDArray[np.intp]:
     """A part for each row; a series is never parted."""
     _, index = np.unique(group.astype(str), return_inverse=True)
-    parts: NDArray[np.intp] = np.random.default_rng(0).permutation(index.max(initial=0) + 1)[index] % FOLDS
+    parts: NDArray[np.intp] = (
+        np.random.default_rng(0).permutation(index.max(initial=0) + 1)[index] % FOLDS
+    )
     return parts
 
 
@@ -277,10 +298,17 @@ def _together(bodies: list[bytes]) -> bytes:
         whole.node.extend(graph.node)
         whole.initializer.extend(graph.initializer)
         columns.append(_last_column(whole, f"h{place}_", graph.output[0]))
+    if len(columns) == len(QUANTILES):  # no exhaustion was ever seen
+        columns.append("never")
+        whole.node.append(helper.make_node("Sub", [columns[0], columns[0]], ["never"]))
     whole.input.append(models[0].graph.input[0])
     whole.node.append(helper.make_node("Concat", columns, [OUTPUT], axis=1))
-    whole.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, len(models)]))
-    made = helper.make_model(whole, opset_imports=[*opsets.values()], ir_version=models[0].ir_version)
+    whole.output.append(
+        helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, len(columns)])
+    )
+    made = helper.make_model(
+        whole, opset_imports=[*opsets.values()], ir_version=models[0].ir_version
+    )
     body: bytes = made.SerializeToString()
     return body
 
@@ -296,7 +324,7 @@ def _last_column(graph: Any, prefix: str, output: Any) -> str:
     return name
 
 
-# -- beside it --------------------------------------------------------------------------------------
+# -- beside it -------------------------------------------------------------------------------------
 
 
 def peers(train: Rows, test: Rows) -> dict[str, Probabilities]:
@@ -305,12 +333,18 @@ def peers(train: Rows, test: Rows) -> dict[str, Probabilities]:
     ``persistence``, ``mean_6`` and ``trend`` for the move; beside each, ``threshold`` (90 %
     used) and the trend that reaches the limit for exhaustion.
     """
-    column = {name: test.X[:, NAMES.index(name)] / np.float64(UNIT) for name in ("mean_6", "slope_8")}
+    column = {
+        name: test.X[:, NAMES.index(name)] / np.float64(UNIT) for name in ("mean_6", "slope_8")
+    }
     known = train.y[np.isfinite(train.y[:, 0]), 0]
     low, high = np.quantile(known, [QUANTILES[0], QUANTILES[2]]) if len(known) else (-1.0, 1.0)
     reached = test.X[:, NAMES.index("eta_8")] <= 1.0
     full = test.X[:, NAMES.index("full_share")] >= 0.9
-    middles = {"persistence": np.zeros(len(test)), "mean_6": column["mean_6"], "trend": column["slope_8"]}
+    middles = {
+        "persistence": np.zeros(len(test)),
+        "mean_6": column["mean_6"],
+        "trend": column["slope_8"],
+    }
     return {
         name: np.stack([m + low, m, m + high, full if name == "persistence" else reached], axis=1)
         for name, m in middles.items()
@@ -318,7 +352,7 @@ def peers(train: Rows, test: Rows) -> dict[str, Probabilities]:
 
 
 def losses(y: Floats, said: Probabilities) -> Floats:
-    """(n,) the mean pinball loss of the quantiles, in `UNIT` scales, plus the Brier score where known."""
+    """(n,) the mean pinball loss of the quantiles, plus the Brier score where it is known."""
     pinball = np.zeros(len(y))
     for place, q in enumerate(QUANTILES):
         miss = y[:, 0] - said[:, place]

@@ -85,7 +85,13 @@ class Outlook(msgspec.Struct):
     """When it was."""
 
     def learn(
-        self, at: float, used: float, limit: float, *, refused: bool = False, head: Head | None = None
+        self,
+        at: float,
+        used: float,
+        limit: float,
+        *,
+        refused: bool = False,
+        head: Head | None = None,
     ) -> Ahead | None:
         """Take in a reading; where it makes a tick, forecast."""
         if not self.tick(at, used, limit, refused=refused):

@@ -1,7 +1,7 @@
 """Reads the machine's resources now and then, and hands each reading on as a `Sample`.
 
-Host, cgroup (version 2) and process trees, in the keys of `onward.features.readings`. A tree is what
-descends from a session leader or from a child of the first process; only the largest are named.
+Host, cgroup (version 2) and process trees, in the keys of `onward.features.readings`. A tree is
+what descends from a session leader or a child of the first process; the largest are named.
 What cannot be read (another user's process, no cgroup, no such file) is left out, never an error.
 """
 
@@ -14,8 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -168,7 +169,7 @@ class _Cgroup:
         if self._folder is None:
             return {}
         found = dict(self._pairs(self._folder))
-        return {key: value for key, value in found.items() if value == value}
+        return {key: value for key, value in found.items() if not isnan(value)}
 
     def _pairs(self, folder: Path) -> Iterator[tuple[str, float]]:
         used = _number(folder / "memory.current")
@@ -185,9 +186,9 @@ class _Cgroup:
 
     def _limit(self, name: str) -> float:
         """The least limit from here up; NaN = there is none."""
-        assert self._folder is not None
-        found = [_number(folder / name) for folder in (self._folder, *self._folder.parents)]
-        return min((one for one in found if one == one), default=float("nan"))
+        folder = cast("Path", self._folder)
+        found = [_number(above / name) for above in (folder, *folder.parents)]
+        return min((one for one in found if not isnan(one)), default=float("nan"))
 
     def _since(self, what: str, count: float) -> float:
         before = self._refused.get(what, count)

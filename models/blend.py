@@ -30,8 +30,12 @@ ETA = 0.5
 """How fast weight leaves a forecaster that lost more than the best."""
 KEEP = 0.997
 """What is left of a loss at the next one; about 330 count."""
-TRUST = 0.7
-"""Log-weight that the learned forecast begins with, above the simple ones."""
+TRUST = 0.5
+"""Log-weight of the learned forecast above the simple ones, before losses count."""
+FIRST_TRUST = 3.0
+"""As much more at the first forecast: it knows many series, the losses know none yet."""
+TRUST_TICKS = 30.0
+"""Losses after which half of that is left."""
 FEW = 50.0
 """Losses up to which the weights hold back."""
 STEP = 0.05
@@ -102,7 +106,8 @@ class Blend(msgspec.Struct):
         best = min(losses)
         pace = ETA * min(self.weight, FEW) / (best + 1e-9 * (self.weight + 1.0))
         logs = [-min(pace * (loss - best), 700.0) for loss in losses]
-        logs[0] += TRUST if learned else 0.0
+        if learned:
+            logs[0] += TRUST + FIRST_TRUST / (1.0 + self.seen / TRUST_TICKS)
         top = max(logs)
         raw = [exp(one - top) for one in logs]
         total = sum(raw)

@@ -21,8 +21,9 @@ from onward.features.series import NAMES, Series
 from onward.models import calibrate
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.blend import MISS
+from onward.models.graph import side_by_side
 from onward.models.outlook import LEAST, STEP_BORDERS, UNIT
-from onward.models.trees import OUTPUT, Trees
+from onward.models.trees import Trees
 
 __all__ = ["QUANTILES", "Forecast", "Point", "losses", "peers", "points", "rows", "rows_of"]
 
@@ -240,7 +241,7 @@ class Forecast:
 
     def to_onnx(self) -> bytes:
         """The four heads in one file: input ``X`` (n, d), output ``p`` (n, 4)."""
-        return _together([head.to_onnx() for head in self._fitted()])
+        return side_by_side([head.to_onnx() for head in self._fitted()], columns=len(self._heads))
 
     def _fitted(self) -> list[Trees]:
         heads = list(self._heads.values())
@@ -281,47 +282,6 @@ def _dealt(group: NDArray[np.object_]) -> NDArray[np.intp]:
         np.random.default_rng(0).permutation(index.max(initial=0) + 1)[index] % FOLDS
     )
     return parts
-
-
-def _together(bodies: list[bytes]) -> bytes:
-    """One graph of several that share their input, the last column of each output side by side."""
-    import onnx
-    from onnx import TensorProto, compose, helper
-
-    models = [onnx.load_from_string(body) for body in bodies]
-    whole, columns = helper.make_graph([], "onward", [], []), []
-    opsets = {o.domain: o for model in models for o in model.opset_import}
-    for place, model in enumerate(models):
-        graph = compose.add_prefix_graph(model.graph, f"h{place}_")
-        for node in graph.node:
-            node.input[:] = ["X" if name == f"h{place}_X" else name for name in node.input]
-        whole.node.extend(graph.node)
-        whole.initializer.extend(graph.initializer)
-        columns.append(_last_column(whole, f"h{place}_", graph.output[0]))
-    if len(columns) == len(QUANTILES):  # no exhaustion was ever seen
-        columns.append("never")
-        whole.node.append(helper.make_node("Sub", [columns[0], columns[0]], ["never"]))
-    whole.input.append(models[0].graph.input[0])
-    whole.node.append(helper.make_node("Concat", columns, [OUTPUT], axis=1))
-    whole.output.append(
-        helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, len(columns)])
-    )
-    made = helper.make_model(
-        whole, opset_imports=[*opsets.values()], ir_version=models[0].ir_version
-    )
-    body: bytes = made.SerializeToString()
-    return body
-
-
-def _last_column(graph: Any, prefix: str, output: Any) -> str:
-    """Adds what takes the last column of an output; gives the new name."""
-    from onnx import TensorProto, helper
-
-    given, name = output.name, f"{prefix}column"
-    index = helper.make_tensor(f"{prefix}last", TensorProto.INT64, [1], [-1])
-    graph.initializer.append(index)
-    graph.node.append(helper.make_node("Gather", [given, f"{prefix}last"], [name], axis=1))
-    return name
 
 
 # -- beside it -------------------------------------------------------------------------------------

@@ -187,7 +187,10 @@ class ForecastAnswerer:
         host = self._host = sample.host
         for resource, reading in readings(sample.values).items():
             key = (host, resource)
-            outlook, before = self._series.pop(key, None) or (_fresh(resource), None)
+            outlook, before = self._series.pop(key, None) or (
+                Outlook(Series(percent=resource.endswith("cpu"))),
+                None,
+            )
             ahead = outlook.learn(
                 sample.at, reading.used, reading.limit, refused=reading.refused, head=self._head
             )
@@ -281,12 +284,10 @@ class ForecastAnswerer:
         notes = []
         if self._head is None:
             notes.append("No model is published for the forecast; the trend answers.")
-        if (last := self._last_at()) - newest > STALE_S:
+        last = max(ahead.at for _, ahead in self._series.values())
+        if last - newest > STALE_S:
             notes.append(f"The last reading is {(last - newest) / 60.0:.0f} minutes old.")
         return " ".join(notes)
-
-    def _last_at(self) -> float:
-        return max((ahead.at for _, ahead in self._series.values()), default=0.0)
 
     # -- on disk ---------------------------------------------------------------------------------
 
@@ -307,10 +308,6 @@ class ForecastAnswerer:
             raise BundleError("The state of the forecast is of another version; fold it again.")
         self._series = {(host, name): (out, ahead) for host, name, out, ahead in state.series}
         self._growth, self._peaks, self._host = state.growth, state.peaks, state.host
-
-
-def _fresh(resource: str) -> Outlook:
-    return Outlook(Series(percent=resource.endswith("cpu")))
 
 
 def _horizon(minutes: float, span: Span, p: float) -> Horizon:

@@ -29,7 +29,8 @@ _INDEXED = re.compile(r"\b[A-Za-z_]\w{0,40}(?:\(\d+\)|\[\d+\])")
 _RUN = re.compile(r"([.*_#=~-])\1+")
 _DELIMITERS = r",;:=()\[\]{}<>\"'|"
 _TOKEN = re.compile(
-    rf"<\*>|[A-Za-z][A-Za-z0-9+.-]*://[^\s,;()\[\]{{}}<>\"'|]+|[^\s{_DELIMITERS}]+|[{_DELIMITERS}]"
+    rf"<\*>|[A-Za-z][A-Za-z0-9+.-]*://[^\s,;()\[\]{{}}<>\"'|]+"
+    rf"|[^\s{_DELIMITERS}]+(?:'(?:t|s|re|ve|ll|d)\b)?|[{_DELIMITERS}]"
 )
 _HOST = re.compile(r"(?:[\w-]+\.)+(?:com|net|org|edu|gov|mil|int|io|local|localdomain)\.?")
 _EXTENSION = re.compile(r"\.[A-Za-z]{1,5}$")
@@ -94,8 +95,10 @@ def shown(tokens: tuple[str, ...]) -> str:
 
 
 def _is_value(token: str) -> bool:
-    if token == WILD or _DIGIT.search(token) or token in _LITERALS:
+    if token == WILD or token in _LITERALS:
         return True
+    if _DIGIT.search(token):  # the name of an exception says what it is, also with a digit
+        return not token.endswith(("Error", "Exception"))
     if "/" in token and len(token) > 1:
         if "://" in token or token[0] in "/~.":
             return any(map(str.isalnum, token))

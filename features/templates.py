@@ -138,6 +138,11 @@ class Miner:
         """A cluster by its id, or by one that became an alias of it; raises `KeyError`."""
         return self.clusters[self.resolve(number)]
 
+    def tokens(self, cluster: Cluster) -> tuple[str, ...]:
+        """The most general pattern of a cluster."""
+        patterns = [self._patterns[number] for number in cluster.patterns]
+        return max(patterns, key=lambda p: (p.tokens.count(WILD), -p.id)).tokens
+
     def resolve(self, number: int) -> int:
         """The id that a cluster goes by now."""
         while number in self.aliases:

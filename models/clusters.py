@@ -121,7 +121,8 @@ class Pairs:
 
     def fit(self, train: Rows, *, seed: int = 0) -> Self:
         """Learns from pairs; raises `NotEnoughData` with fewer than 20 of either kind."""
-        self.threshold = _threshold(*self._held_out(train, seed))
+        said, same, weight = self._held_out(train, seed)
+        self.threshold = _threshold(said, same, weight)
         self._trees.fit(train.X, train.y, seed=seed)
         self._card = {"pairs": len(train), "same": int(train.y.sum()), "joins_at": self.threshold}
         return self
@@ -142,8 +143,13 @@ class Pairs:
         """What it is, what it was fitted on and with which settings."""
         return {"model": self.name, "settings": _SETTINGS, **self._card}
 
-    def _held_out(self, train: Rows, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What models of the other groups say; with one group, of the first half of its pairs."""
+    def _held_out(
+        self, train: Rows, seed: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """What models of the other groups say, what is true, and the weight of each pair.
+
+        Every group weighs the same; with one group, its first half speaks of the second.
+        """
         groups = train.group.astype(str)
         names = np.unique(groups)
         tests = [groups == name for name in names]

@@ -3,17 +3,15 @@
 The clusters are folded from the steps that failed (`onward.features.errors`). The category of a
 build's or a test run's failure comes from the model ``causes``; without it, from four regular
 expressions, and the answer says so. With a sentence model each cluster has a vector, and the
-answer names the nearest; a message whose cluster is known needs no embedding. Which of the near ones
-say the same, the model ``clusters`` judges where it is there.
+answer names the nearest; a message whose cluster is known needs no embedding. Which of the near
+ones say the same, the model ``clusters`` judges where it is there.
 """
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -28,7 +26,16 @@ from onward.features.pairs import Side, pair_vector
 from onward.features.sentences import Embedder
 from onward.features.templates import Cluster, Merge
 from onward.models.calibrate import Calibrator
+from onward.models.causes import UNKNOWN, by_words
 from onward.serving.answers.base import Part
+from onward.serving.answers.error_types import (
+    ErrorAnswer,
+    ErrorCluster,
+    ErrorList,
+    ErrorListRequest,
+    ErrorRequest,
+    NearError,
+)
 
 __all__ = [
     "ErrorAnswer",
@@ -40,19 +47,10 @@ __all__ = [
     "NearError",
 ]
 
-UNKNOWN = "unknown"
 NEAREST = 5
 """Clusters that an answer names as near."""
-MAX_OUTPUT = 200_000
 MAX_VECTORS = 4096
 """Clusters that have a vector."""
-_RULES = (
-    ("DEPENDENCY_RESOLUTION_FAILURE", r"could not resolve|could not be resolved|non-resolvable"),
-    ("ENFORCER_FAILURE", r"enforcer"),
-    ("TEST_FAILURE", r"there are test failures|tests run:.*(?:failures|errors): [1-9]"),
-    ("COMPILATION_FAILURE", r"compilation (?:failure|error)"),
-)
-_PEER = [(label, re.compile(pattern, re.IGNORECASE)) for label, pattern in _RULES]
 _WHY = {
     "shape": "a value of a known shape stood in the same place as",
     "many": "too many different words stood in one place:",
@@ -60,90 +58,6 @@ _WHY = {
     "member": "a message fitted both:",
     "kinds": "each of these words kept coming back:",
 }
-
-
-class ErrorRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An output that shows an error."""
-
-    output: Annotated[str, msgspec.Meta(max_length=MAX_OUTPUT)]
-    """What the failed command or tool printed; its ends suffice."""
-    command: Annotated[str, msgspec.Meta(max_length=100_000)] = ""
-    """The shell command that printed it."""
-    session: Annotated[str, msgspec.Meta(max_length=500)] = ""
-    """The session that asks."""
-
-
-class ErrorListRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which clusters there are."""
-
-    order: Literal["largest", "newest", "latest"] = "largest"
-    """By count, by when they were first seen, or by when they were last seen."""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
-
-
-class NearError(msgspec.Struct, frozen=True, kw_only=True):
-    """A cluster that is near to the one in question."""
-
-    cluster: int
-    template: str
-    cosine: float
-    """Of the two templates' embeddings, -1 to 1."""
-    p_same: float | None = None
-    """Probability that both say the same; None = there is no model for it."""
-    same: bool = False
-    """The model is sure that they do."""
-
-
-class ErrorCluster(msgspec.Struct, frozen=True, kw_only=True):
-    """Errors that say the same."""
-
-    cluster: int
-    """Its id. It is kept for good: a merged cluster's id leads to the one it became."""
-    template: str
-    example: str
-    """The message that is most like the others."""
-    count: int
-    first_seen: float
-    """Unix seconds; 0 = the source had no clock."""
-    last_seen: float
-    programs: dict[str, int] = {}
-    """What it came from, with counts."""
-    types: dict[str, int] = {}
-    """Exceptions and error codes, with counts."""
-    evidence: list[str] = []
-    """What it was merged from or split into, and why."""
-
-
-class ErrorList(msgspec.Struct, frozen=True, kw_only=True):
-    """Clusters of errors."""
-
-    clusters: list[ErrorCluster]
-    total: int
-    """How many there are in all."""
-
-
-class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an error is."""
-
-    known: bool
-    """Its cluster was met before."""
-    root: str
-    """The line of the output that says what went wrong; empty = the output says nothing."""
-    line: int
-    """Which line that is, from 1; 0 = none."""
-    found_by: str
-    """How it was found: ``traceback``, ``cause``, ``compiler``, ``shell``, ``level``, ..."""
-    type: str
-    """The exception or the error code, where it names one."""
-    template: str
-    category: str
-    """Why a build or a test run failed; ``unknown`` = like none of the known causes."""
-    p: float
-    """Calibrated probability that the category is right; 0 = not known."""
-    cluster: ErrorCluster | None = None
-    nearest: list[NearError] = []
-    degraded: str = ""
-    """Why this answer is less than the full one; empty = it is the full one."""
 
 
 class Errors:
@@ -244,7 +158,7 @@ class Errors:
             degraded=self._degraded(),
         )
 
-    def list(self, request: ErrorListRequest) -> ErrorList:
+    def listed(self, request: ErrorListRequest) -> ErrorList:
         """The largest, the newest or the latest clusters."""
         keys = {
             "largest": lambda c: (-c.count, c.id),
@@ -279,8 +193,7 @@ class Errors:
     def _category(self, output: str) -> tuple[str, float]:
         """The category and the probability that it is right."""
         if self._causes is None:
-            found = (label for label, pattern in _PEER if pattern.search(output[-60_000:]))
-            return next(found, UNKNOWN), 0.0
+            return by_words(output), 0.0
         p = self._causes.run(cause_vector(output)[None, :])[0]
         labels: Sequence[str] = self._causes.facts["labels"]
         best = int(np.argmax(p))
@@ -360,7 +273,8 @@ class Errors:
         if self._embedder is None:
             return
         tokens = self.fold.miner.tokens(self.fold.miner.clusters[number])
-        self._vectors[number] = self._embedder.embed([" ".join(tokens)])[0]
+        vector = self._embedder.embed([" ".join(tokens)])[0]
+        self._vectors[number] = vector.astype(np.float16).astype(np.float32)  # as it is dumped
         if len(self._vectors) > MAX_VECTORS:
             del self._vectors[next(iter(self._vectors))]
 

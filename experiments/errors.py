@@ -38,7 +38,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from experiments.error_peers import brain, drain3, nearest, published, words
 
 from onward.data.errors import FormatError, NotFound, OnwardError
 from onward.data.events import Outcome, Step
@@ -52,9 +51,14 @@ from onward.serving.answers.error_types import ErrorRequest
 from onward.serving.answers.errors import Errors
 from onward.training.metrics import Interval, auc, bootstrap
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
+
+from experiments.error_peers import brain, drain3, nearest, published, words
+
 __all__ = ["f1_of_groups", "f1_of_pairs", "grouping_accuracy", "main", "measure"]
 
-Figures = dict[str, dict[str, dict[str, Interval | float]]]
+Figure = Interval | float
+Figures = dict[str, dict[str, dict[str, Figure]]]
 """Set -> method -> metric -> figure."""
 CHOICES = (3, 4, 5, 6, 8)
 """Values of the one tuned number of the templates."""
@@ -195,10 +199,10 @@ def templates(
             for method, said in groups.items()
         }
     methods = [m for m in found[test[0].name] if all(m in found[s.name] for s in test)]
-    whole: dict[str, dict[str, Interval | float]] = {}
+    whole: dict[str, dict[str, Figure]] = {}
     for method in methods:
         whole[method] = {
-            name: _mean([float(found[s.name][method][name]) for s in test], draws)  # type: ignore[arg-type]
+            name: _mean([_number(found[s.name][method][name]) for s in test], draws)
             for name in MEASURES
         }
     return {"loghub": whole, **found}
@@ -262,7 +266,7 @@ def causes(
     seen = {case.category for case in train}
     kept = [i for i, case in enumerate(judged) if case.category in seen]
     cases = [judged[i] for i in kept]
-    figures: dict[str, dict[str, Interval | float]] = {
+    figures: dict[str, dict[str, Figure]] = {
         "onward": _causes_figures(cases, [forced[i] for i in kept], draws)
     }
     answered = [said["onward"][i] for i in kept]
@@ -275,9 +279,7 @@ def causes(
     return {"bump": figures, **_left_out(list(train), list(test))}
 
 
-def _causes_figures(
-    cases: Sequence[Case], said: Sequence[str], draws: int
-) -> dict[str, Interval | float]:
+def _causes_figures(cases: Sequence[Case], said: Sequence[str], draws: int) -> dict[str, Figure]:
     right = np.array([c.category == s for c, s in zip(cases, said, strict=True)], np.float64)
     groups = np.array([case.project for case in cases], np.object_)
     names = sorted({case.category for case in cases})
@@ -323,7 +325,7 @@ def _left_out(train: list[Case], test: list[Case]) -> Figures:
                 p = model.predict(rows(strange, labels).X)
                 unknown += (p.argmax(axis=1) == len(labels)).tolist()
         if unknown:
-            figures: dict[str, Interval | float] = {
+            figures: dict[str, Figure] = {
                 "called_unknown": float(np.mean(unknown)),
                 "n": float(len(unknown)),
             }
@@ -354,12 +356,12 @@ def speed(systems: Sequence[System], embedder: Embedder) -> Figures:
     for message in fresh:
         times["embed_and_search"].append(_took(bare, message))
         times["new"].append(_took(answerer.answer, _asked(message)))
-    found: dict[str, dict[str, Interval | float]] = {
+    found: dict[str, dict[str, Figure]] = {
         name: {"p50_us": statistics.median(taken) * 1e6} for name, taken in times.items() if taken
     }
     if fresh:
-        found["new"]["ratio"] = float(found["new"]["p50_us"]) / float(  # type: ignore[arg-type]
-            found["embed_and_search"]["p50_us"]  # type: ignore[arg-type]
+        found["new"]["ratio"] = _number(found["new"]["p50_us"]) / _number(
+            found["embed_and_search"]["p50_us"]
         )
     return {"speed": found}
 
@@ -441,7 +443,11 @@ def table(found: Figures) -> Any:
     return shown
 
 
-def _cell(value: Interval | float) -> str:
+def _number(figure: Figure) -> float:
+    return figure.value if isinstance(figure, Interval) else figure
+
+
+def _cell(value: Figure) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
@@ -462,10 +468,10 @@ def plot(found: Figures, folder: Path) -> None:
     for place, method in enumerate(methods):
         axes.bar(
             np.arange(len(names)) + 0.25 * place,
-            [float(found[n][method]["ga"]) for n in names],
+            [_number(found[n][method]["ga"]) for n in names],
             0.25,
             label=method,
-        )  # type: ignore[arg-type]
+        )
     axes.set_xticks(np.arange(len(names)) + 0.25, names, rotation=30)
     axes.set_ylabel("grouping accuracy")
     axes.legend()

@@ -145,8 +145,14 @@ def _candidates(text: str) -> Iterator[tuple[int, str, bool]]:
             frame = done
             continue
         if frame >= 0:
-            yield from _raised(text, frame, start)
+            if line[:1].isspace():  # the code of the frame
+                continue
+            raised = next(_raised(text, frame, done), None)
             frame = -1
+            if raised is not None:
+                yield raised
+                if raised[0] == start:
+                    continue
         yield start, line, False
     if frame >= 0:
         yield from _raised(text, frame, len(text))

@@ -278,10 +278,10 @@ class Miner:
     def _reconsider(self, pattern: Pattern, at: float) -> None:
         """Split the families of a pattern whose words turned out to be kinds."""
         for family in list(self._families.of(pattern)):
-            members = self._families.members(family)
-            words = self._families.words(family)
+            members = [p for p in self._families.members(family) if p.count]
+            words = {member.tokens[family.place] for member in members}
             few = len(words) < 2 * self.values and WILD not in words
-            if family.top and few and min(member.count for member in members) >= OFTEN:
+            if family.top and few and min(p.count for p in members) >= OFTEN:
                 self._split(family, members, at)
 
     def _split(self, family: Family, members: Sequence[Pattern], at: float) -> None:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.features.causes import NAMES, SLOTS, Case, cause_vector
+from onward.features.rootcause import error_lines
 from onward.models import calibrate
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.calibrate import Calibrator
@@ -39,10 +40,10 @@ _LEAST = 20
 _OPSET = 15
 
 _PATTERNS = (
-    ("DEPENDENCY_RESOLUTION_FAILURE", r"could not resolve|could not be resolved|non-resolvable"),
-    ("ENFORCER_FAILURE", r"enforcer"),
-    ("TEST_FAILURE", r"there are test failures|tests run:.*(failures|errors): [1-9]"),
-    ("COMPILATION_FAILURE", r"compilation (failure|error)"),
+    ("COMPILATION_FAILURE", r"COMPILATION ERROR|Compilation failure"),
+    ("TEST_FAILURE", r"There (?:are|were) test failures|Tests run:.*(?:Failures|Errors): [1-9]"),
+    ("ENFORCER_FAILURE", r"[Ee]nforcer"),
+    ("DEPENDENCY_RESOLUTION_FAILURE", r"[Cc]ould not (?:be )?resolve|Non-resolvable"),
 )
 
 
@@ -219,14 +220,16 @@ class Causes:
 
 
 def by_words(log: str) -> str:
-    """The category that one of four regular expressions gives, or ``unknown``: the trivial peer.
+    """The category that one of four regular expressions finds in a log's error lines, or unknown.
+
+    This is the trivial peer.
 
     >>> by_words("[ERROR] COMPILATION ERROR :")
     'COMPILATION_FAILURE'
     """
-    low = log[-60_000:].lower()
+    lines = "\n".join(error_lines(log))
     for label, pattern in _PATTERNS:
-        if re.search(pattern, low):
+        if re.search(pattern, lines):
             return label
     return UNKNOWN
 

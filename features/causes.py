@@ -1,8 +1,7 @@
 """What a failed build or test run says, as numbers: the words of its error lines.
 
 Each word falls into one of `SLOTS` columns by its hash; a column holds ``1 + log`` of how often its
-words came. Words that a mask takes for values (numbers, paths, what stands in quotes) are left out,
-for they belong to one project. Without labels nothing is learned here.
+words came. Paths and words with digits are left out. Without labels nothing is learned here.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.features.masks import WILD, masked
 from onward.features.rootcause import error_lines
 
 __all__ = ["NAMES", "SLOTS", "Case", "cause_vector", "cause_words", "slot_of"]
@@ -25,7 +23,8 @@ SLOTS = 1 << 14
 NAMES = tuple(f"word_{slot}" for slot in range(SLOTS))
 MAX_LINES = 200
 """Error lines that are looked at, the last ones."""
-_WORD = re.compile(r"[A-Za-z]{2,40}")
+_PATH = re.compile(r"\S*/\S*")
+_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2,40}(?![A-Za-z0-9])")
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
@@ -50,9 +49,8 @@ def cause_words(log: str) -> Counter[str]:
     """
     words: Counter[str] = Counter()
     for line in error_lines(log, most=MAX_LINES):
-        for token in masked(line):
-            if token != WILD:
-                words.update(word.lower() for word in _WORD.findall(token))
+        plain = _PATH.sub(" ", line)
+        words.update(word.lower() for word in _WORD.findall(plain))
     return words
 
 

@@ -47,6 +47,8 @@ _LEVEL = re.compile(
     r"|(?:error|fatal|Error|Fatal): |npm ERR!|npm error|E   +\S|##\[error\])\s*(?=\S)"
 )
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(?::\s|$)")
+_TOOL = re.compile(r"\[(?:ERROR|FATAL)\]|npm (?:ERR!|error)|##\[error\]")
+"""A build tool's own mark; a program that it ran has others."""
 _SOUNDS = (
     "error|fail|exception|fatal|critical|cannot|can't|can not|could not|couldn't|unable|invalid"
     "|denied|refused|timed out|timeout|not found|missing|undefined|unexpected|no such|unknown"
@@ -113,7 +115,7 @@ def error_lines(output: str, *, most: int = 200) -> list[str]:
     """
     text = _plain(output)
     lines = [line for _, line, _ in _candidates(text) if not _BOILERPLATE.match(line)]
-    for speaks in (_LEVEL.match, _EXCEPTION.match):
+    for speaks in (_TOOL.match, _LEVEL.match, _EXCEPTION.match):
         found = [line for line in lines if speaks(line)]
         if found:
             return found[-most:]

@@ -217,7 +217,7 @@ def _mean(each: Sequence[float], draws: int) -> Interval:
 # -- pairs ----------------------------------------------------------------------------------------
 
 
-def pairs(train: Sequence[System], test: Sequence[System], embedder: Embedder) -> Figures:
+def pairs(train: Sequence[System], test: Sequence[System], embedder: Embedder | None) -> Figures:
     """AUC of "these two say the same", by a model of other systems; and what it would join."""
     own = {id(s): clusters.labelled(s.messages, s.events, s.name, embedder) for s in test}
     more = {id(s): clusters.labelled(s.messages, s.events, s.name, embedder) for s in train}
@@ -242,7 +242,7 @@ def pairs(train: Sequence[System], test: Sequence[System], embedder: Embedder) -
 
 
 def causes(
-    train: Sequence[Case], test: Sequence[Case], embedder: Embedder, *, draws: int
+    train: Sequence[Case], test: Sequence[Case], embedder: Embedder | None, *, draws: int
 ) -> Figures:
     """Accuracy and macro-F1 by method; by projects in turn where there is no test of its own."""
     parts = [(list(train), list(test))] if test else list(_dealt(train))
@@ -258,8 +258,9 @@ def causes(
             "onward": [(*labels, UNKNOWN)[i] for i in p.argmax(axis=1)],
             **peers(known, asked),
             "tfidf_whole_log": words(known, asked),
-            "nearest_embeddings": nearest(known, asked, embedder),
         }
+        if embedder is not None:
+            answers["nearest_embeddings"] = nearest(known, asked, embedder)
         for method, labels_said in answers.items():
             said.setdefault(method, []).extend(labels_said)
         judged += asked
@@ -336,7 +337,7 @@ def _left_out(train: list[Case], test: list[Case]) -> Figures:
 # -- speed ----------------------------------------------------------------------------------------
 
 
-def speed(systems: Sequence[System], embedder: Embedder) -> Figures:
+def speed(systems: Sequence[System], embedder: Embedder | None) -> Figures:
     """Microseconds an answer, p50, everything taking turns in one run."""
     answerer = Errors(embedder)
     messages = [f"error: {m}" for s in systems for m in s.messages[:150]]
@@ -344,22 +345,23 @@ def speed(systems: Sequence[System], embedder: Embedder) -> Figures:
         answerer.learn(_step(number, message))
     fresh = [m for m in dict.fromkeys(messages) if not answerer.answer(_asked(m)).known][:60]
     known = messages[: len(messages) // 2][:: max(len(messages) // 400, 1)]
-    stack = np.stack(list(answerer._vectors.values()))
+    stack = np.stack(list(answerer._vectors.values())) if embedder else np.empty((0, 0))
 
     def bare(message: str) -> None:
+        assert embedder is not None  # noqa: S101  # for the type checker
         cosines = stack @ embedder.embed([message])[0]
         np.argpartition(-cosines, min(5, len(cosines) - 1))
 
     times: dict[str, list[float]] = {"known": [], "new": [], "embed_and_search": []}
     for message in known:
         times["known"].append(_took(answerer.answer, _asked(message)))
-    for message in fresh:
+    for message in fresh if embedder else ():
         times["embed_and_search"].append(_took(bare, message))
         times["new"].append(_took(answerer.answer, _asked(message)))
     found: dict[str, dict[str, Figure]] = {
         name: {"p50_us": statistics.median(taken) * 1e6} for name, taken in times.items() if taken
     }
-    if fresh:
+    if "new" in found:
         found["new"]["ratio"] = _number(found["new"]["p50_us"]) / _number(
             found["embed_and_search"]["p50_us"]
         )
@@ -405,7 +407,7 @@ def measure(
     draws
         Draws of the bootstrap.
     quick
-        Leave the slow peers out.
+        Leave the sentence model and the slow peers out.
 
     Raises
     ------
@@ -417,7 +419,7 @@ def measure(
     systems, cases = read_systems(train), read_cases(train)
     if not systems and not cases:
         raise NotFound(f"{train} holds neither errors/loghub_2k nor errors/bump.", path=str(train))
-    embedder = open_embedder(prepared(home))
+    embedder = None if quick else open_embedder(prepared(home))
     found: Figures = {}
     own = systems if test else []
     asked = read_systems(test) if test else systems
@@ -491,7 +493,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--plots", type=Path, help="folder for plots")
     parser.add_argument("--draws", type=int, default=200, help="draws of the bootstrap")
-    parser.add_argument("--quick", action="store_true", help="leave the slow peers out")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave the sentence model and slow peers out"
+    )
     given = parser.parse_args(arguments)
     train = given.train or given.data
     if train is None:

@@ -28,7 +28,7 @@ class Letters:
         """(n, 26) unit vectors."""
         rows = [[text.lower().count(chr(97 + i)) + 1e-3 for i in range(26)] for text in texts]
         found = np.array(rows, np.float32).reshape(len(texts), 26)
-        return found / np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 
 
 def step(number: int, output: str, command: str = "python a.py") -> Step:

@@ -47,6 +47,7 @@ from onward.features.sentences import Embedder, open_embedder
 from onward.features.templates import VALUES, Miner
 from onward.models import clusters
 from onward.models.causes import UNKNOWN, Causes, labels_of, peers, rows
+from onward.serving.answers.base import Part
 from onward.serving.answers.error_types import ErrorRequest
 from onward.serving.answers.errors import Errors
 from onward.training.metrics import Interval, auc, bootstrap
@@ -337,8 +338,9 @@ def _left_out(train: list[Case], test: list[Case]) -> Figures:
 # -- speed ----------------------------------------------------------------------------------------
 
 
-def speed(systems: Sequence[System], embedder: Embedder | None) -> Figures:
+def speed(systems: Sequence[System], embedder: Embedder | None, cases: Sequence[Case]) -> Figures:
     """Microseconds an answer, p50, everything taking turns in one run."""
+    telling = Errors()
     answerer = Errors(embedder)
     messages = [f"error: {m}" for s in systems for m in s.messages[:150]]
     for number, message in enumerate(messages[: len(messages) // 2]):
@@ -353,7 +355,13 @@ def speed(systems: Sequence[System], embedder: Embedder | None) -> Figures:
         np.argpartition(-cosines, min(5, len(cosines) - 1))
 
     times: dict[str, list[float]] = {"known": [], "new": [], "embed_and_search": []}
+    if cases:
+        telling.load(answerer.dump())
+        telling.use(_served(cases))
+        times["known_with_cause"] = []
     for message in known:
+        if cases:
+            times["known_with_cause"].append(_took(telling.answer, _asked(message)))
         times["known"].append(_took(answerer.answer, _asked(message)))
     for message in fresh if embedder else ():
         times["embed_and_search"].append(_took(bare, message))
@@ -366,6 +374,18 @@ def speed(systems: Sequence[System], embedder: Embedder | None) -> Figures:
             found["embed_and_search"]["p50_us"]
         )
     return {"speed": found}
+
+
+def _served(cases: Sequence[Case]) -> Part:
+    """A model of causes as a bundle holds it."""
+    import onnxruntime
+
+    labels = labels_of(cases)
+    model = Causes(labels).fit(rows(cases, labels))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.to_onnx(), options)
+    return Part("trial", model.facts(), lambda X: np.asarray(session.run(["p"], {"X": X})[0]))
 
 
 def _took(act: Callable[[Any], object], given: object) -> float:
@@ -426,7 +446,7 @@ def measure(
     if asked:
         found |= templates(own, asked, draws=draws, quick=quick)
         found |= pairs(own, asked, embedder)
-        found |= speed(asked, embedder)
+        found |= speed(asked, embedder, cases)
     if cases:
         found |= causes(cases, read_cases(test) if test else [], embedder, draws=draws)
     return found

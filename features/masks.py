@@ -26,7 +26,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _QUOTED = re.compile(r"(?<!\w)(['\"`])(?!\s)[^'\"`\n]{1,120}\1(?!\w)")
 _ADDRESS = re.compile(r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5,}\b")  # of a network card
 _INDEXED = re.compile(r"\b[A-Za-z_]\w{0,40}(?:\(\d+\)|\[\d+\])")
-_RUN = re.compile(r"([.*_#=~-])\1+")
+_RUN = re.compile(r"([.*#=~-])\1+")
 _DELIMITERS = r",;:=()\[\]{}<>\"'|"
 _TOKEN = re.compile(
     rf"<\*>|[A-Za-z][A-Za-z0-9+.-]*://[^\s,;()\[\]{{}}<>\"'|]+"

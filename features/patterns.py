@@ -148,7 +148,7 @@ class Families:
         for key, _ in holes(pattern.tokens):
             family = self._all[key]
             family.members.pop(pattern.id, None)
-            if family.top and set(family.members) <= {family.top}:
+            if family.top and len(family.members) == (family.top in family.members):
                 done.append(family)
             if not family.members:
                 del self._all[key]
@@ -177,10 +177,10 @@ class Families:
         known = self.behind.get(family.left, {})
         return "known" if 2 * sum(word in known for word in words) >= len(words) else ""
 
-    def know(self, family: Family) -> list[Family]:
-        """A merged family's words are values behind their token; gives families that share some."""
+    def know(self, family: Family, words: Iterable[str]) -> list[Family]:
+        """Words of a merged family are values behind its token; gives families that share some."""
         known = self.behind.setdefault(family.left, {})
-        fresh = self.words(family) - known.keys() - {WILD}
+        fresh = set(words) - known.keys() - {WILD}
         known.update(dict.fromkeys(sorted(fresh)))
         while len(known) > _WORDS:
             del known[next(iter(known))]

@@ -25,7 +25,7 @@ He et al., *Drain: an online log parsing approach with fixed depth tree*, ICWS 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -168,8 +168,8 @@ class Miner:
             seen.last = at
         if pattern.tops and pattern.count >= OFTEN and pattern.count & (pattern.count - 1) == 0:
             self._reconsider(pattern, at)
-        if len(self._patterns) > self.capacity:
-            self._forget()
+        while len(self._patterns) > self.capacity and self._forget():
+            pass
         return pattern.cluster
 
     def join(self, one: int, two: int, why: Merge) -> int:
@@ -214,7 +214,7 @@ class Miner:
         for family in self._families.add(pattern):
             if family.top:
                 self._link(pattern, family, at, why="member")
-                self._know(family, at)
+                self._know(family, [pattern.tokens[family.place]], at)
             elif why := self._families.due(family):
                 self._merge(family, at, why=why)
 
@@ -235,11 +235,11 @@ class Miner:
             self._link(member, family, at, why=why)
         if fresh:
             self._enter(top, at)
-        self._know(family, at)
+        self._know(family, self._families.words(family), at)
 
-    def _know(self, family: Family, at: float) -> None:
-        """A family's words are values behind their token: others with them may be due now."""
-        for other in self._families.know(family):
+    def _know(self, family: Family, words: Iterable[str], at: float) -> None:
+        """Words are values behind a family's token: others with them may be due now."""
+        for other in self._families.know(family, words):
             if why := self._families.due(other):
                 self._merge(other, at, why=why)
 
@@ -326,15 +326,16 @@ class Miner:
 
     # -- forgetting ----------------------------------------------------------------------------
 
-    def _forget(self) -> None:
+    def _forget(self) -> bool:
         """Drop the pattern that was not seen for longest; one that stands for others waits."""
         for _ in range(len(self._known)):
             pattern = next(iter(self._known.values()))
             del self._known[pattern.tokens]
             if not pattern.holds:
                 self._drop(pattern)
-                return
+                return True
             self._known[pattern.tokens] = pattern
+        return False
 
     def _drop(self, pattern: Pattern) -> None:
         for family in self._families.remove(pattern):

@@ -17,7 +17,7 @@ from onward.features.action_types import KIND
 from onward.features.gains import Gain, Gained, Ledger
 from onward.features.text import name_hash, output_kind
 
-__all__ = ["COURSE_NAMES", "Course", "Mark", "Place"]
+__all__ = ["COURSE_NAMES", "Course", "Mark", "Place", "alternates"]
 
 MAX_MARKS = 12
 """Steps that are looked back on."""
@@ -55,6 +55,9 @@ class Mark(msgspec.Struct, array_like=True, gc=False):
     """Its output's kind."""
     new_path: bool
     """It names a file for the first time."""
+    id: str
+    template: str
+    """The call's template, for people."""
 
 
 class Place(msgspec.Struct):
@@ -170,6 +173,8 @@ class Course(msgspec.Struct):
             size=math.log1p(len(step.output)),
             look=output_kind(step.output[:3000]),
             new_path=fresh,
+            id=step.id[:256],
+            template=action.keys[3].strip()[:80],
         )
 
     def _learn_gain(self, mark: Mark) -> None:
@@ -301,16 +306,16 @@ class Course(msgspec.Struct):
             len(set(shapes[-6:])) / len(shapes[-6:]),
             len(set(shapes)) / len(shapes),
             len(set(states)) / len(states),
-            _period(shapes, 2),
-            _period(shapes, 3),
-            _period(states, 1),
-            _period(states, 2),
+            alternates(shapes, 2),
+            alternates(shapes, 3),
+            alternates(states, 1),
+            alternates(states, 2),
             self.errors.get(last.said, 0) if last.bad else 0,
             len({mark.said for mark in marks if mark.bad}),
         )
 
 
-_BLANK = Mark(0, 0, 0, 1, False, False, False, 0, 0, 0, 0.0, 0, False)
+_BLANK = Mark(0, 0, 0, 1, False, False, False, 0, 0, 0, 0.0, 0, False, "", "")
 _CHANGED = frozenset((Gain.STATE, Gain.CHECK))
 
 _FAR_NAMES = (
@@ -421,10 +426,10 @@ def _row(values: Sequence[object]) -> int:
     return found
 
 
-def _period(values: Sequence[object], period: int) -> int:
+def alternates(values: Sequence[object], period: int) -> int:
     """How many of the last values repeat those ``period`` places before; not counting a plain row.
 
-    >>> _period("xabab", 2), _period("aaaa", 2), _period("aaaa", 1)
+    >>> alternates("xabab", 2), alternates("aaaa", 2), alternates("aaaa", 1)
     (2, 0, 3)
     """
     found = 0

@@ -37,7 +37,7 @@ from onward.features.action import Action
 from onward.features.action_types import KIND
 from onward.features.text import ends_of, name_hash
 
-__all__ = ["Gain", "Gained", "Ledger", "LITERAL", "is_hand_in", "masked", "masked_lines"]
+__all__ = ["LITERAL", "Gain", "Gained", "Ledger", "is_hand_in", "masked", "masked_lines"]
 
 MAX_LINES = 4000
 """Lines of a generation; between one and two generations are remembered."""
@@ -78,8 +78,11 @@ _ACTS = frozenset(KIND[kind] for kind in ("run", "inline", "test", "build", "fil
 _CHECKS = frozenset(KIND[kind] for kind in ("run", "inline", "test", "build"))
 _OTHER, _VCS = KIND["other"], KIND["vcs"]
 _VCS_ACTS = frozenset(
-    "add am apply checkout cherry-pick clean clone commit fetch merge mv pull push rebase reset "
-    "restore revert rm stash switch tag".split()
+    (
+        *("add", "am", "apply", "checkout", "cherry-pick", "clean", "clone", "commit", "fetch"),
+        *("merge", "mv", "pull", "push", "rebase", "reset", "restore", "revert", "rm", "stash"),
+        *("switch", "tag"),
+    )
 )
 _IDLE = frozenset(("", "sleep", "true", "wait", ":", "cd", "export", "set"))
 
@@ -206,16 +209,24 @@ class Ledger(msgspec.Struct):
         if step.outcome is not Outcome.OK:
             _put(self.failing, exact, self.version)
             return Gain.DIAGNOSIS if self._diagnosed(action, novel) else Gain.NONE
-        moved = self._count(step.output, exact)  # learned in any case
+        told = novel > 0 and not _says_nothing(step.output)
+        return self._won(step, action, exact, told=told, answered=answered)
+
+    def _won(self, step: Step, action: Action, exact: int, *, told: bool, answered: bool) -> Gain:
+        """What a step gained that succeeded; everything is learned whatever comes first."""
+        moved = self._count(step.output, exact)
         was_failing = self.failing.pop(exact, None) is not None
         if self._changed(action, exact):
             return Gain.STATE
         ran = self._ran(action)
-        if was_failing and ran:
-            return Gain.CHECK
-        if novel and not _says_nothing(step.output):
-            return Gain.LINE
-        return (moved and Gain.COUNT) or (answered and Gain.ANSWER) or (ran and Gain.RAN) or Gain.NONE
+        found = (
+            (was_failing and ran, Gain.CHECK),
+            (told, Gain.LINE),
+            (moved, Gain.COUNT),
+            (answered, Gain.ANSWER),
+            (ran, Gain.RAN),
+        )
+        return next((gain for holds, gain in found if holds), Gain.NONE)
 
     def _answered(self, exact: int, hashes: set[int]) -> bool:
         """Whether a call that was made before has an answer that it never had."""
@@ -261,7 +272,7 @@ class Ledger(msgspec.Struct):
         for key, value in _counters(output, exact):
             known = self.counters.get(key)
             low, high = known or (value, value)
-            moved |= known is None and key == exact or not low <= value <= high
+            moved |= (known is None and key == exact) or not low <= value <= high
             _put(self.counters, key, (min(low, value), max(high, value)))
         return moved
 

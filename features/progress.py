@@ -26,6 +26,7 @@ from onward.features.course import COURSE_NAMES, Course, Mark, Place
 from onward.features.gains import LITERAL, Gain, Gained
 from onward.features.rates import NONE, Rates, leaning
 from onward.features.slots import slots_of
+from onward.features.standstill import move_key, move_of, standstill_of
 from onward.features.text import name_hash
 from onward.features.words import WordWeights
 
@@ -58,6 +59,8 @@ _MEANING = 1
 VERSION: str = hashlib.sha256(f"{_MEANING}:{','.join(NAMES)}".encode()).hexdigest()[:12]
 """Changes whenever the meaning of a number changes."""
 
+STUCK = 2
+"""Steps without gain from which on a move counts as a way out."""
 MAX_SESSIONS = 48
 MAX_PLACES = 64
 _SLOTS = 1 << 14
@@ -85,6 +88,12 @@ class Closed(NamedTuple):
 class _Open(msgspec.Struct, array_like=True):
     step: int
     keys: tuple[str, ...]
+    since: str = ""
+    """Class by steps since something was gained."""
+    move: str = ""
+    """What was tried in a standstill just before; empty = there was none."""
+    moved: bool = False
+    """It gained something."""
     age: int = 0
     idle: int = 0
     literal: bool = False
@@ -114,6 +123,7 @@ class Progress:
     def __init__(self) -> None:
         self.rates = Rates(capacity=6000)
         self.next = Rates(capacity=6000)
+        self.moves = Rates(capacity=100, keep=0.998)
         self._words = WordWeights(_SLOTS, rate=0.05)
         self._sessions: dict[str, _Watched] = {}
         self._places: dict[str, Place] = {}
@@ -127,6 +137,12 @@ class Progress:
             _pack(*watched.course.numbers(), *self._shared(watched)),
             np.float32,
         )
+
+    def peer(self, session: str) -> float:
+        """P(standstill) by steps since something was gained alone: what answers with no model."""
+        course = self.course(session) or Course()
+        overall = leaning(self.rates.counts(""), _PRIOR, 50.0)
+        return 1.0 - leaning(self.rates.counts(since_key(course)), overall, 10.0)
 
     def course(self, session: str) -> Course | None:
         """The course of a session; None where it was never met or is forgotten."""
@@ -150,6 +166,7 @@ class Progress:
         watched = self._session(step.session)
         action = action_of(step)
         before, slots = watched.keys, watched.slots
+        stood, idle = standstill_of(watched.course).kind, watched.course.since_gain
         gained = watched.course.learn(step, action)
         if before and gained.gain is not Gain.UNKNOWN:
             for key in before:
@@ -162,7 +179,11 @@ class Progress:
         watched.keys = _keys(watched.course, action.keys[1])
         watched.slots = _slots(watched, step.session, action.keys[3])
         if gained.gain is not Gain.HAND_IN:
-            watched.open.append(_Open(watched.course.steps, watched.keys))
+            since = since_key(watched.course)
+            window = _Open(watched.course.steps, watched.keys, since)
+            if idle >= STUCK and gained.gain is not Gain.UNKNOWN:
+                window.move, window.moved = move_key(stood, move_of(mark)), gained.progress
+            watched.open.append(window)
         return closed
 
     def _close(self, session: str, watched: _Watched, gained: Gained) -> list[Closed]:
@@ -178,8 +199,10 @@ class Progress:
                 still.append(window)
             elif window.idle < window.age or not window.unknown:
                 ended = Closed(session, window.step, window.idle, not window.literal)
-                for key in window.keys[:4]:
+                for key in (*window.keys[:4], window.since):
                     self.rates.learn(key, not ended.standstill)
+                if window.move:  # a change always gains; a way out is one that work goes on from
+                    self.moves.learn(window.move, window.moved and window.idle <= 1)
                 closed.append(ended)
         watched.open = still
         return closed
@@ -234,6 +257,7 @@ class Progress:
             version=VERSION,
             rates=self.rates,
             next=self.next,
+            moves=self.moves,
             words=self._words.dump(),
             sessions=list(self._sessions.items()),
             places=list(self._places.items()),
@@ -245,7 +269,7 @@ class Progress:
         """A fold from what `dump` gave; raises `BundleError` where it is damaged or too old."""
         state = _decoded(body)
         fold = cls()
-        fold.rates, fold.next = state.rates, state.next
+        fold.rates, fold.next, fold.moves = state.rates, state.next, state.moves
         fold._words.load(state.words)
         fold._sessions = dict(state.sessions)
         fold._places = dict(state.places)
@@ -256,6 +280,7 @@ class _State(msgspec.Struct):
     version: str
     rates: Rates
     next: Rates
+    moves: Rates
     words: tuple[float, bytes, bytes]
     sessions: list[tuple[str, _Watched]]
     places: list[tuple[str, Place]]
@@ -282,6 +307,11 @@ def _decoded(packed: bytes) -> _State:
 
 _pack = struct.Struct(f"{len(NAMES)}f").pack
 _NOWHERE = Place()
+
+
+def since_key(course: Course) -> str:
+    """The class of a session by steps since something was gained."""
+    return f"since {min(course.since_gain, 8)}"
 
 
 def _keys(course: Course, program: str) -> tuple[str, ...]:

@@ -86,8 +86,14 @@ class Windows(Rows):
     literal: NDArray[np.float64]
 
     def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Windows:
-        columns = (self.X, self.y, self.group, self.seq, self.idle, self.literal)
-        return Windows(*(column[rows] for column in columns))
+        return Windows(
+            self.X[rows],
+            self.y[rows],
+            self.group[rows],
+            self.seq[rows],
+            self.idle[rows],
+            self.literal[rows],
+        )
 
 
 class Hazard:

@@ -22,11 +22,11 @@ from onward.data.events import Outcome, Step
 
 __all__ = ["CIRCLES", "FINE", "Run", "play", "runs"]
 
-ROUNDS = 12
+ROUNDS = 10
 """Steps in circles, or of what is fine."""
 LONGEST = 20.0
 """Seconds that a command may take."""
-TICK = 0.15
+TICK = 0.1
 """Seconds between two signs of life of a job that advances."""
 
 
@@ -68,7 +68,7 @@ EOF"""
 _WAITING = """\
 python3 - <<'EOF'
 import os, random, time
-print(f"{time.strftime('%H:%M:%S')} pid {os.getpid()}: still waiting for the lock, {time.time():.3f}")
+print(f"{time.strftime('%H:%M:%S')} pid {os.getpid()}: still waiting, {time.time():.3f}")
 print(f"id {random.getrandbits(48):012x}: nothing to report")
 EOF"""
 
@@ -143,26 +143,29 @@ def _dead_job() -> Iterator[str]:
         yield "sleep 0.1; cat job.log 2>/dev/null; date +%s; echo '[job] running'"
 
 
+def _job(sign: str) -> str:
+    """A job in the background that gives a sign of life every `TICK` seconds."""
+    loop = f"for n in range(60):\n    {sign}; time.sleep({TICK})"
+    return f"cat > job.py <<'EOF'\nimport os, time\n{loop}\nEOF\npython3 job.py & sleep 0.3"
+
+
 def _advancing_percent() -> Iterator[str]:
     """Waiting for a job whose percentage grows."""
-    script = f"import time\nfor n in range(60): open('job.txt', 'w').write(f'running, {{n}} %\\n'); time.sleep({TICK})"
-    yield f'nohup python3 -c "{script}" >/dev/null 2>&1 & sleep 0.3'
+    yield _job("open('job.txt', 'w').write(f'running, {n} %\n')")
     for _ in range(ROUNDS):
         yield f"sleep {2 * TICK}; cat job.txt"
 
 
 def _advancing_files() -> Iterator[str]:
     """Waiting for a job that fills a folder."""
-    script = f"import os, time\nos.makedirs('out', exist_ok=True)\nfor n in range(60): open(f'out/{{n}}.txt', 'w').close(); time.sleep({TICK})"
-    yield f'nohup python3 -c "{script}" >/dev/null 2>&1 & sleep 0.3'
+    yield _job("os.makedirs('out', exist_ok=True); open(f'out/{n}.txt', 'w').close()")
     for _ in range(ROUNDS):
         yield f"sleep {2 * TICK}; ls out | wc -l"
 
 
 def _advancing_parts() -> Iterator[str]:
     """Waiting for a job that tells which part it is at."""
-    script = f"import time\nfor n in range(60): open('job.log', 'a').write(f'part {{n}}/60 done\\n'); time.sleep({TICK})"
-    yield f'nohup python3 -c "{script}" >/dev/null 2>&1 & sleep 0.3'
+    yield _job("open('job.log', 'a').write(f'part {n}/60 done\n')")
     for _ in range(ROUNDS):
         yield f"sleep {2 * TICK}; tail -n 1 job.log"
 

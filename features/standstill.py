@@ -87,7 +87,7 @@ def standstill_of(course: Course) -> Standstill:
         since=course.steps - idle + 1,
         since_id=marks[0].id if len(marks) == idle else "",
         template=most.template,
-        count=shapes.count(most.shape),
+        times=shapes.count(most.shape),
     )
 
 

@@ -32,7 +32,7 @@ ALARMS = 0.005
 """Share of the steps that may raise an alarm: 5 in 1,000."""
 SHARES = (0.0, 0.05, 0.3, 1.0)
 """How much of a standstill a window is, by its idle steps."""
-FOLDS = 4
+FOLDS = 3
 """Parts that the sessions are dealt into for the calibration."""
 _LEAST = 20
 

@@ -150,7 +150,7 @@ def across(train: Sequence[History], test: History) -> Judged:
     return judge(own, _windows(others), test)
 
 
-def measure(found: Judged, *, draws: int = 200) -> dict[str, dict[str, float]]:
+def measure(found: Judged, *, draws: int = 100) -> dict[str, dict[str, float]]:
     """Method -> figures; ``auc_low`` and ``auc_high`` and their like are 95 % intervals."""
     result = {}
     for name, p in found.said.items():
@@ -174,12 +174,11 @@ def served(train: Sequence[History]) -> HazardAnswers:
     """The answerer as it would be published from these sets: folded, with its model as ONNX."""
     import onnxruntime
 
-    model = Hazard().fit(_stacked(_windows(train)))
+    fold = Progress()
+    model = Hazard().fit(_stacked(_windows(train, fold)))
     session = onnxruntime.InferenceSession(model.to_onnx())
     answers = HazardAnswers()
-    for one in train:
-        for _, event in one.log:
-            answers.learn(event)
+    answers.load(fold.dump())
 
     def run(X: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(session.run(["p"], {"X": X})[0], np.float32)

@@ -103,8 +103,8 @@ def _alternating() -> Iterator[str]:
 
 
 def _back_and_forth() -> Iterator[str]:
-    """A change, a look, the change taken back, a look."""
-    for n in range(ROUNDS):
+    """A change, a check, the change taken back, a check; from the second round on a circle."""
+    for n in range(ROUNDS + _FIRST_ROUND["back_and_forth"]):
         yield (
             "sed -i 's/price/cost/' shop.py",
             "python3 shop.py",
@@ -146,12 +146,12 @@ def _dead_job() -> Iterator[str]:
 def _job(sign: str) -> str:
     """A job in the background that gives a sign of life every `TICK` seconds."""
     loop = f"for n in range(60):\n    {sign}; time.sleep({TICK})"
-    return f"cat > job.py <<'EOF'\nimport os, time\n{loop}\nEOF\npython3 job.py & sleep 0.3"
+    return f"cat > job.py <<'EOF'\nimport os, time\n{loop}\nEOF\npython3 job.py >/dev/null 2>&1 & sleep 0.5"
 
 
 def _advancing_percent() -> Iterator[str]:
     """Waiting for a job whose percentage grows."""
-    yield _job("open('job.txt', 'w').write(f'running, {n} %\n')")
+    yield _job("open('job.txt', 'w').write(f'running, {n} %')")
     for _ in range(ROUNDS):
         yield f"sleep {2 * TICK}; cat job.txt"
 
@@ -165,7 +165,7 @@ def _advancing_files() -> Iterator[str]:
 
 def _advancing_parts() -> Iterator[str]:
     """Waiting for a job that tells which part it is at."""
-    yield _job("open('job.log', 'a').write(f'part {n}/60 done\n')")
+    yield _job("open('job.log', 'a').write(f'part {n}/60 done' + chr(10))")
     for _ in range(ROUNDS):
         yield f"sleep {2 * TICK}; tail -n 1 job.log"
 
@@ -176,6 +176,9 @@ def _mending() -> Iterator[str]:
         yield f"printf 'def part_{n}():\\n    return {n}\\n' >> parts.py"
         yield f"python3 -c 'import parts; parts.part_{n}(); parts.part_{n + 1}()'"
 
+
+_FIRST_ROUND = {"back_and_forth": 4}
+"""Steps of a circle that are work: nothing comes again before."""
 
 CIRCLES: dict[str, Callable[[], Iterable[str]]] = {
     "same_call": _same,
@@ -202,8 +205,9 @@ def play(name: str, *, folder: Path) -> Run:
     """Play one run in a folder of its own."""
     script = {**CIRCLES, **FINE}[name]()
     commands = [*_WORK, *script]
+    begins = len(_WORK) + _FIRST_ROUND.get(name, 0)
     steps = [_step(name, n, command, folder) for n, command in enumerate(commands)]
-    return Run(name, steps, len(_WORK), name in CIRCLES)
+    return Run(name, steps, begins, name in CIRCLES)
 
 
 def runs() -> Iterator[Run]:

@@ -10,8 +10,8 @@ A step gained something when it
 - moved a counter on (``30 %``, ``4/10``, ``7 passed``) to where it had never been: so polling
   that advances is progress, and polling that does not is none;
 - gave, asked the same again, an answer that it never gave;
-- failed as a check with lines that were not seen, the first of its kind since the files changed:
-  the agent learned what is wrong;
+- failed as a check with lines that were not seen, the first of its kind since the files changed
+  and not right after another failure: the agent learned what is wrong;
 - handed the work in.
 
 Any other failed step gains nothing, however new its error: an error cascade is no progress. Nor
@@ -180,6 +180,8 @@ class Ledger(msgspec.Struct):
     """Kind of an act -> the version at which it last ran well."""
     failed: dict[int, int] = msgspec.field(default_factory=dict)
     """Kind of a check -> the version at which it last failed."""
+    failed_last: bool = False
+    """The last step failed: what fails after it is no diagnosis, but may be a cascade."""
     failing: dict[int, int] = msgspec.field(default_factory=dict)
     """Exact call that failed last -> the version then."""
     counters: dict[int, tuple[float, float]] = msgspec.field(default_factory=dict)
@@ -206,9 +208,11 @@ class Ledger(msgspec.Struct):
             return Gain.UNKNOWN
         exact = name_hash(action.keys[4])
         answered = self._answered(exact, hashes)
+        after_failure, self.failed_last = self.failed_last, step.outcome is not Outcome.OK
         if step.outcome is not Outcome.OK:
             _put(self.failing, exact, self.version)
-            return Gain.DIAGNOSIS if self._diagnosed(action, novel) else Gain.NONE
+            diagnosed = self._diagnosed(action, novel) and not after_failure
+            return Gain.DIAGNOSIS if diagnosed else Gain.NONE
         told = novel > 0 and not _says_nothing(step.output)
         return self._won(step, action, exact, told=told, answered=answered)
 

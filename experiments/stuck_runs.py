@@ -146,7 +146,8 @@ def _dead_job() -> Iterator[str]:
 def _job(sign: str) -> str:
     """A job in the background that gives a sign of life every `TICK` seconds."""
     loop = f"for n in range(60):\n    {sign}; time.sleep({TICK})"
-    return f"cat > job.py <<'EOF'\nimport os, time\n{loop}\nEOF\npython3 job.py >/dev/null 2>&1 & sleep 0.5"
+    start = "python3 job.py >/dev/null 2>&1 & sleep 0.5"
+    return f"cat > job.py <<'EOF'\nimport os, time\n{loop}\nEOF\n{start}"
 
 
 def _advancing_percent() -> Iterator[str]:

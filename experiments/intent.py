@@ -1,0 +1,264 @@
+"""Intent on real prompts: what a user's words led to, predicted before any step is known.
+
+Run::
+
+    python experiments/intent.py --train DIR [--test DIR] [--json] [--plots FOLDER]
+
+DIR holds one folder a set with ``prompts.jsonl.gz`` and ``steps.jsonl.gz``; sets without prompts
+are passed over. Without ``--test`` the newest 20 % of a set's prompts are judged; with it, all
+prompts of the test set, those of ``--train`` lying before them. The fold goes on learning: a
+prompt is predicted, then its steps are learned. The kind of work is derived from the steps as
+`onward.features.work` says.
+
+Methods: ``onward``, and the peers: the most frequent kind, the last prompt's kind, the nearest
+past prompts by words (TF-IDF) and by vectors (MiniLM). Metrics: ``accuracy``, ``log_loss``,
+``ece`` (of the best kind's probability), ``coverage_at_80`` (the largest share of prompts, the
+surest first, of which 80 % are right; chosen on the judged prompts, so it flatters all alike) and
+``go_ahead`` (the share where the probability itself is at least .8) with its ``precision``.
+Beside them: the first tool (top 1 and 3) and the files touched (any of the first 3 is), against
+the most frequent tool and the last files touched. Intervals: bootstrap over sessions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from onward.data.errors import NotFound, OnwardError
+from onward.data.events import Event, Prompt, Step
+from onward.data.importers import BrokenLine
+from onward.data.importers import steps as importer
+from onward.features.intent import IntentFold
+from onward.features.sentences import Embedder, open_embedder
+from onward.features.work import Work
+from onward.models.base import Rows
+from onward.models.intent import Intent, peers, rows
+from onward.training.metrics import bootstrap, ece
+from onward.training.sentences import prepared
+
+__all__ = ["main", "measure", "read_log"]
+
+LATER = 0.8
+Floats = NDArray[np.float64]
+Log = list[tuple[int, Event]]
+
+
+def read_log(folder: Path) -> Log:
+    """The prompts and steps of a set in order of time; a prompt comes before its steps."""
+    found = [*importer.read(folder / "prompts.jsonl.gz"), *importer.read(folder / "steps.jsonl.gz")]
+    events = [event for event in found if not isinstance(event, BrokenLine)]
+    order = sorted(range(len(events)), key=lambda i: (_at(events[i]), i))
+    return [(seq, events[place]) for seq, place in enumerate(order, start=1)]
+
+
+def _at(event: Event) -> float:
+    return float(getattr(event, "at", 0.0))
+
+
+def measure(train: Log, test: Log, embedder: Embedder) -> dict[str, Any]:
+    """Figures by method on the prompts of *test*, which come after those of *train*."""
+    log = train + [(seq + len(train), event) for seq, event in test]
+    table = rows(log, embedder)
+    early = table.seq <= len(train)
+    model = Intent().fit(table[early])
+    later = table[~early]
+    said = {"onward": model.calibrated(later.X)} | peers(table[early], later)
+    figures: dict[str, Any] = {name: _figures(later, p) for name, p in said.items()}
+    figures["n"] = len(later)
+    figures["files and first tool"] = _beside(log, len(train), embedder)
+    return figures
+
+
+def _figures(table: Rows, p: Floats) -> dict[str, Any]:
+    y = table.y.astype(np.intp)
+    right = (p.argmax(axis=1) == y).astype(np.float64)
+    sure = p.max(axis=1)
+    chosen = np.maximum(p[np.arange(len(y)), y], 1e-4)
+    ahead = sure >= 0.8
+    groups = table.group.astype(str)
+
+    def accuracy(truth: Floats, _said: Floats) -> float:
+        return float(truth.mean())
+
+    low_high = bootstrap(accuracy, right, sure, groups=groups)
+    return {
+        "accuracy": float(right.mean()),
+        "accuracy_interval": [low_high.low, low_high.high],
+        "log_loss": float(-np.log(chosen).mean()),
+        "ece": ece(right, sure),
+        "coverage_at_80": _coverage(right, sure, 0.8),
+        "go_ahead": float(ahead.mean()),
+        "precision": float(right[ahead].mean()) if ahead.any() else None,
+    }
+
+
+def _coverage(right: Floats, sure: Floats, least: float) -> float:
+    """The largest share of rows, the surest first, whose accuracy is at least so high."""
+    order = np.argsort(-sure, kind="stable")
+    running = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
+    good = np.flatnonzero(running >= least)
+    return float((good[-1] + 1) / len(right)) if len(good) else 0.0
+
+
+@dataclass
+class _Asked:
+    """What was said of a prompt's first tool and files, and what came of it."""
+
+    tools: list[str]
+    files: list[str]
+    last_files: list[str]
+    common: list[str]
+    work: Work
+
+
+def _beside(log: Log, after: int, embedder: Embedder) -> dict[str, float]:
+    """First tool and files touched, against the most frequent and the last ones."""
+    fold, asked, works = IntentFold(embedder), list[_Asked](), dict[str, Work]()
+    first: Counter[str] = Counter()
+    touched: list[str] = []
+    for seq, event in log:
+        if isinstance(event, Prompt) and event.role != "interrupt":
+            works[event.session] = Work()
+            if seq > after:
+                near = fold.near(event.text)
+                asked.append(
+                    _Asked(
+                        [name for name, _ in fold.first_tools(near)],
+                        [path for path, _ in fold.files(event.text, near, most=3)],
+                        list(dict.fromkeys(reversed(touched)))[:3],
+                        [name for name, _ in first.most_common(3)],
+                        works[event.session],
+                    )
+                )
+        elif isinstance(event, Step) and event.session in works:
+            work = works[event.session]
+            before, files = work.steps, len(work.files)
+            work.add(event)
+            if before == 0 and work.steps == 1:
+                first[work.first] += 1
+            touched += work.files[files:]
+        fold.learn(event)
+    return _hits(asked)
+
+
+def _hits(asked: list[_Asked]) -> dict[str, float]:
+    began = [one for one in asked if one.work.first]
+    changed = [one for one in asked if one.work.files]
+
+    def share(of: list[_Asked], hit: Callable[[_Asked], bool]) -> float:
+        return float(np.mean([hit(one) for one in of])) if of else float("nan")
+
+    return {
+        "first_tool_top1": share(began, lambda one: one.work.first in one.tools[:1]),
+        "first_tool_top3": share(began, lambda one: one.work.first in one.tools[:3]),
+        "first_tool_top1.most_frequent": share(began, lambda o: o.work.first in o.common[:1]),
+        "first_tool_top3.most_frequent": share(began, lambda o: o.work.first in o.common),
+        "files_hit_at_3": share(changed, lambda one: bool({*one.files} & {*one.work.files})),
+        "files_hit_at_3.last_touched": share(
+            changed, lambda one: bool({*one.last_files} & {*one.work.files})
+        ),
+        "began": float(len(began)),
+        "changed": float(len(changed)),
+    }
+
+
+def _sets(folder: Path) -> dict[str, Log]:
+    found = sorted(path.parent for path in folder.glob("*/prompts.jsonl.gz"))
+    if not found:
+        raise NotFound(f"No set with prompts.jsonl.gz lies in {folder}.", path=str(folder))
+    return {path.name: read_log(path) for path in found}
+
+
+def _split(log: Log) -> tuple[Log, Log]:
+    """The log before the newest fifth of the prompts, and from there on."""
+    prompts = [seq for seq, event in log if isinstance(event, Prompt)]
+    cut = prompts[int(len(prompts) * LATER)] - 1
+    return log[:cut], [(seq - cut, event) for seq, event in log[cut:]]
+
+
+def report(figures: dict[str, Any]) -> None:
+    """Print the figures as tables."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=120)
+    for name, found in figures.items():
+        table = Table(title=f"{name}: kind of work of {found['n']} prompts")
+        columns = ("accuracy", "log_loss", "ece", "coverage_at_80", "go_ahead", "precision")
+        for column in ("method", *columns):
+            table.add_column(column)
+        for method, one in found.items():
+            if isinstance(one, dict) and "accuracy" in one:
+                low, high = one["accuracy_interval"]
+                cells = ["-" if one[c] is None else f"{one[c]:.3f}" for c in columns]
+                table.add_row(method, f"{cells[0]} [{low:.3f}, {high:.3f}]", *cells[1:])
+        console.print(table)
+        for key, value in found["files and first tool"].items():
+            console.print(f"  {key}: {value:.3f}", highlight=False)
+
+
+def plot(figures: dict[str, Any], folder: Path) -> None:
+    """Accuracy and sureness of each method, as a picture a set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, found in figures.items():
+        methods = [m for m, one in found.items() if isinstance(one, dict) and "accuracy" in one]
+        figure = Figure(figsize=(7, 3))
+        axes = figure.subplots()
+        values = [found[m]["accuracy"] for m in methods]
+        spans = np.array([found[m]["accuracy_interval"] for m in methods]).T
+        errors = np.abs(spans - np.array(values))
+        axes.barh(methods, values, xerr=errors, color="#4c72b0")
+        axes.set_xlabel("accuracy of the kind of work, 95 % interval")
+        axes.invert_yaxis()
+        figure.tight_layout()
+        figure.savefig(folder / f"intent-{name}.png", dpi=120)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--train", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--test", type=Path, metavar="DIR")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER")
+    given = parser.parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            embedder = open_embedder(prepared(Path(scratch)))
+            sets = _sets(given.train)
+            if given.test is None:
+                pairs = {name: _split(log) for name, log in sets.items()}
+            else:
+                before = [event for log in sets.values() for _, event in log]
+                train = list(enumerate(before, start=1))
+                pairs = {name: (train, log) for name, log in _sets(given.test).items()}
+            figures = {name: measure(*pair, embedder) for name, pair in pairs.items()}
+    except OnwardError as error:
+        print(error.message, file=sys.stderr)
+        return 2
+    if given.json:
+        print(msgspec.json.encode(figures).decode())
+    else:
+        report(figures)
+    if given.plots is not None:
+        plot(figures, given.plots)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

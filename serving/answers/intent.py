@@ -1,0 +1,171 @@
+"""What a user's words ask for: ranked kinds of work, and what the answer rests on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from onward.data.errors import BundleError
+from onward.data.events import Event, Prompt
+from onward.features.intent import IntentFold, Near
+from onward.features.sentences import Embedder
+from onward.features.work import KINDS
+from onward.models.intent import PEERS, tempered
+from onward.serving.answers.base import Part
+
+__all__ = ["Intent", "IntentAnswerer", "IntentRequest", "Intents", "LikePrompt", "TouchedFile"]
+
+Text = Annotated[str, Meta(min_length=1, max_length=200_000)]
+Name = Annotated[str, Meta(max_length=512)]
+
+SURE = 0.8
+"""From this probability on the best kind may be gone ahead with, where it can be undone."""
+UNDOABLE = frozenset({"ask", "read", "run", "fix", "write", "document"})
+"""Kinds whose first step is undone by putting files back; a rule may still ask about the step."""
+SHOWN = 3
+"""Similar past prompts that are shown."""
+
+
+class IntentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a user said."""
+
+    text: Text
+    agent: Name = ""
+    project: Name = ""
+    session: Name = ""
+    at: Annotated[float, Meta(ge=0, le=1e11)] = 0.0
+    """Unix seconds; 0 = unknown."""
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """One kind of work that may be meant."""
+
+    kind: str
+    """``ask``, ``read``, ``run``, ``fix``, ``write``, ``document``, ``install`` or ``commit``."""
+    probability: float
+
+
+class LikePrompt(msgspec.Struct, frozen=True):
+    """A past prompt that resembles this one, and what was then done."""
+
+    text: str
+    kind: str
+    likeness: float
+    """Cosine, 0 to 1."""
+    first_tool: str
+    files: list[str]
+
+
+class TouchedFile(msgspec.Struct, frozen=True):
+    """A file that may be touched."""
+
+    path: str
+    weight: float
+    """Relative to the others; no probability."""
+
+
+class Intents(msgspec.Struct, frozen=True, kw_only=True):
+    """What the words may ask for, the likeliest first."""
+
+    intents: list[Intent]
+    go_ahead: bool
+    """Whether the best is sure enough to go ahead unasked, and can be undone."""
+    first_tools: list[str] = []
+    """The tools that may come first, the likeliest first."""
+    files: list[TouchedFile] = []
+    like: list[LikePrompt] = []
+    """What it rests on."""
+    model: str = ""
+    """Version of the bundle that answered; empty = the nearest past prompts alone."""
+    note: str = ""
+    """Why the answer is less than the full one; empty = it is the full one."""
+
+
+class IntentAnswerer:
+    """Answers what is meant.
+
+    Parameters
+    ----------
+    embedder
+        Makes vectors of prompts; without it they are compared by their words alone.
+    """
+
+    name = "intent"
+
+    def __init__(self, embedder: Embedder | None = None) -> None:
+        self._embedder = embedder
+        self._fold = IntentFold(embedder)
+        self._part: Part | None = None
+
+    def use(self, part: Part | None) -> None:
+        """Answer with this model from now on."""
+        self._part = part
+
+    def learn(self, event: Event) -> None:
+        """Take in one event."""
+        self._fold.learn(event)
+
+    def dump(self) -> bytes:
+        """What was folded."""
+        return self._fold.dump()
+
+    def load(self, body: bytes) -> None:
+        """Go on from a dump; raises `BundleError`."""
+        self._fold = IntentFold.load(body, self._embedder)
+
+    def answer(self, request: IntentRequest) -> Intents:
+        """The kinds of work that the words may ask for."""
+        prompt = Prompt(
+            id="",
+            session=request.session,
+            text=request.text,
+            at=request.at,
+            agent=request.agent,
+            project=request.project,
+        )
+        nearest = self._fold.near(request.text) or self._fold.alike(request.text)
+        ranked, model, note = self._ranked(prompt, nearest)
+        best = ranked[0]
+        return Intents(
+            intents=ranked,
+            go_ahead=bool(model) and best.probability >= SURE and best.kind in UNDOABLE,
+            first_tools=[name for name, _ in self._fold.first_tools(nearest)],
+            files=[TouchedFile(*pair) for pair in self._fold.files(request.text, nearest)],
+            like=[_like(near) for near in nearest[:SHOWN]],
+            model=model,
+            note=note,
+        )
+
+    def _ranked(self, prompt: Prompt, nearest: list[Near]) -> tuple[list[Intent], str, str]:
+        """The kinds with their probabilities, which version gave them, and what is amiss."""
+        part = self._part
+        if part is None:
+            return self._by_peer(nearest), "", f"No model yet: {PEERS[2]} answers."
+        if not part.beats_peer:
+            return self._by_peer(nearest), "", f"The model does not beat it: {PEERS[2]} answers."
+        if part.facts.get("kinds") != list(KINDS):
+            raise BundleError("The intent model knows other kinds of work; train again.")
+        raw = part.run(self._fold.vector(prompt)[np.newaxis]).astype(np.float64)
+        p = tempered(raw, float(part.facts["temperature"]))[0]
+        return _sorted(dict(zip(KINDS, p.tolist(), strict=True))), part.version, ""
+
+    def _by_peer(self, nearest: list[Near]) -> list[Intent]:
+        votes: dict[str, Any] = dict(self._fold.kinds())
+        for near in nearest:
+            votes[near.past.work.kind] += near.likeness**2
+        total = sum(votes.values())
+        return _sorted({kind: vote / total for kind, vote in votes.items()})
+
+
+def _sorted(p: dict[str, float]) -> list[Intent]:
+    return sorted((Intent(kind, float(x)) for kind, x in p.items()), key=lambda i: -i.probability)
+
+
+def _like(near: Near) -> LikePrompt:
+    past = near.past
+    return LikePrompt(
+        past.text, past.work.kind, near.likeness, past.work.first, past.work.files[:5]
+    )

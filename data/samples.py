@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["sample_path"]
+__all__ = ["resources_path", "sample_path"]
 
 
 def sample_path() -> Path:
@@ -18,3 +18,8 @@ def sample_path() -> Path:
     'history.parquet'
     """
     return Path(__file__).parent / "sample" / "history.parquet"
+
+
+def resources_path() -> Path:
+    """The Parquet file of recorded readings of runs that leaked, filled, forked and recovered."""
+    return sample_path().with_name("resources.parquet")

@@ -22,7 +22,7 @@ import numpy as np
 
 from onward.data.events import Sample
 from onward.data.importers import read_parquet
-from onward.data.samples import sample_path
+from onward.data.samples import resources_path
 from onward.models.forecast import Forecast, rows
 from onward.serving.answers.base import Part
 from onward.serving.answers.forecast import ForecastAnswerer, ForecastRequest
@@ -36,7 +36,7 @@ SAMPLES = 400
 
 def measure() -> dict[str, dict[str, float]]:
     """Part -> figures."""
-    log = list(enumerate(read_parquet(sample_path().with_name("resources.parquet")), 1))
+    log = list(enumerate(read_parquet(resources_path()), 1))
     started = time.process_time()
     table = rows(log)
     folded = time.process_time()

@@ -36,7 +36,7 @@ import numpy as np
 from onward.data.errors import NotFound, OnwardError
 from onward.data.events import Step
 from onward.data.importers import read_parquet
-from onward.data.samples import sample_path
+from onward.data.samples import resources_path, sample_path
 from onward.features.peaks import PEAK, Peaks
 from onward.features.series import View
 from onward.models.base import Rows, stacked
@@ -55,11 +55,6 @@ ASKED = 400
 """Ticks of a long series that teach, about."""
 PARTS = 3
 Figures = dict[str, dict[str, float]]
-
-
-def bundled() -> Path:
-    """The recorded runs that come with onward."""
-    return sample_path().with_name("resources.parquet")
 
 
 # -- the benchmark's series ------------------------------------------------------------------------
@@ -212,7 +207,7 @@ def measure_peaks(steps: Iterable[Step]) -> Figures:
 
 def report(given: argparse.Namespace) -> tuple[dict[str, Figures], list[Walk]]:
     """All figures that were asked for, by set."""
-    runs = [] if given.no_bundled else read_runs(bundled())
+    runs = [] if given.no_bundled else read_runs(resources_path())
     found: dict[str, Figures] = {}
     walks: list[Walk] = []
     if data := given.data or given.train:

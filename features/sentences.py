@@ -11,6 +11,7 @@ an int8 model scales its activations by all that is in a batch.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,7 +22,14 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError, Unavailable
 
-__all__ = ["About", "Embedder", "StaticEmbedder", "TransformerEmbedder", "open_embedder"]
+__all__ = [
+    "About",
+    "Embedder",
+    "StaticEmbedder",
+    "TransformerEmbedder",
+    "lazy_embedder",
+    "open_embedder",
+]
 
 ABOUT = "sentences.json"
 TOKENIZER = "tokenizer.json"
@@ -105,6 +113,34 @@ class StaticEmbedder:
         return out
 
 
+class _Lazy:
+    """An embedder that is opened when it is first used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.about = _about(folder)
+        self._folder = folder
+        self._opened: Embedder | None = None
+        self._lock = threading.Lock()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """(n, dim) one unit vector a text."""
+        if self._opened is None:
+            with self._lock:
+                self._opened = self._opened or open_embedder(self._folder)
+        return self._opened.embed(texts)
+
+
+def lazy_embedder(folder: Path) -> Embedder:
+    """The embedder of a folder, whose model is not loaded before it is needed.
+
+    Raises
+    ------
+    BundleError
+        The folder is none. What else `open_embedder` raises comes with the first text.
+    """
+    return _Lazy(folder)
+
+
 def open_embedder(folder: Path) -> Embedder:
     """The embedder that lies in a folder.
 
@@ -115,14 +151,18 @@ def open_embedder(folder: Path) -> Embedder:
     Unavailable
         The package ``tokenizers`` is missing.
     """
-    try:
-        about = msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
-    except (OSError, msgspec.DecodeError) as error:
-        raise BundleError(f"{folder} holds no sentence model: {error}") from error
+    about = _about(folder)
     if about.kind not in {"transformer", "static"}:
         raise BundleError(f"{folder} holds a sentence model of an unknown kind: {about.kind}.")
     kind = TransformerEmbedder if about.kind == "transformer" else StaticEmbedder
     return kind(folder, about)
+
+
+def _about(folder: Path) -> About:
+    try:
+        return msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BundleError(f"{folder} holds no sentence model: {error}") from error
 
 
 def _tokenizer(folder: Path, max_tokens: int) -> Any:

@@ -112,7 +112,7 @@ class Pairs:
     """The model; `facts` holds the threshold above which two clusters are joined."""
 
     name = "clusters"
-    names = NAMES
+    names: tuple[str, ...] = NAMES
 
     def __init__(self) -> None:
         self._trees = Trees(_SETTINGS, names=NAMES)

@@ -13,6 +13,13 @@ import msgspec
 
 from onward.data.errors import InputError
 from onward.serving import wire
+from onward.serving.answers.errors import ErrorAnswer, ErrorList, ErrorListRequest, ErrorRequest
+from onward.serving.answers.fixes import AttemptAnswer, AttemptRequest, FixAnswer, FixRequest
+from onward.serving.answers.forecast import ForecastAnswer, ForecastRequest
+from onward.serving.answers.hazard import HazardAnswer, HazardRequest
+from onward.serving.answers.intent import IntentRequest, Intents
+from onward.serving.answers.memory import MemoryAnswer, MemoryRequest
+from onward.serving.answers.next_task import NextAnswer, NextRequest
 
 __all__ = ["BY_REQUEST", "QUESTIONS", "Question"]
 
@@ -47,7 +54,80 @@ class Question(NamedTuple):
             raise InputError(f"{error}.") from error
 
 
-QUESTIONS: tuple[Question, ...] = ()
+QUESTIONS: tuple[Question, ...] = (
+    Question(
+        "next",
+        "next_task",
+        "answer",
+        NextRequest,
+        NextAnswer,
+        "The next steps of a session, with calibrated probabilities.",
+    ),
+    Question(
+        "hazard",
+        "hazard",
+        "answer",
+        HazardRequest,
+        HazardAnswer,
+        "Is this session getting anywhere, and what helps if not?",
+    ),
+    Question(
+        "errors",
+        "errors",
+        "answer",
+        ErrorRequest,
+        ErrorAnswer,
+        "What is this error: its cluster, its cause, and those near it.",
+    ),
+    Question(
+        "errors/list",
+        "errors",
+        "listed",
+        ErrorListRequest,
+        ErrorList,
+        "The clusters of errors that were met.",
+    ),
+    Question(
+        "fixes",
+        "fixes",
+        "answer",
+        FixRequest,
+        FixAnswer,
+        "What mended a failing check before, and whether to try it again as it is.",
+    ),
+    Question(
+        "attempt",
+        "fixes",
+        "attempt",
+        AttemptRequest,
+        AttemptAnswer,
+        "Will a failing check pass now, after what was changed?",
+    ),
+    Question(
+        "memory",
+        "memory",
+        "answer",
+        MemoryRequest,
+        MemoryAnswer,
+        "What was decided about this before, and did it help?",
+    ),
+    Question(
+        "intent",
+        "intent",
+        "answer",
+        IntentRequest,
+        Intents,
+        "What do a user's words ask for?",
+    ),
+    Question(
+        "forecast",
+        "forecast",
+        "answer",
+        ForecastRequest,
+        ForecastAnswer,
+        "Will memory, disk or another resource run out, when, and through whom?",
+    ),
+)
 
 BY_REQUEST: dict[type[msgspec.Struct], Question] = {one.request: one for one in QUESTIONS}
 """A request's type tells what is asked."""

@@ -13,12 +13,11 @@ import logging
 import signal
 import sys
 import threading
-from functools import partial
 from types import FrameType
 
 from onward.data.errors import OnwardError
 from onward.data.store import History
-from onward.serving.answers.catalogue import answerers
+from onward.serving.answers.catalogue import seats, sentence_model
 from onward.serving.grpc import GrpcDoor
 from onward.serving.http import HttpDoor
 from onward.serving.ledger import Ledger
@@ -58,7 +57,9 @@ class Server:
         self.runtime = Runtime(settings.home_dir, error_rate=settings.error_rate)
         self.runtime.start()
         self.snapshots = Snapshots(
-            settings.home_dir, self.history, partial(answerers, settings.home_dir)
+            settings.home_dir,
+            self.history,
+            lambda: seats(sentence_model(settings.home_dir)),
         )
         self.ledger = Ledger(
             self.history,

@@ -16,7 +16,7 @@ import msgspec
 
 from onward.data.errors import BundleError
 from onward.data.store import History
-from onward.serving.answers.base import Answerer, Part
+from onward.serving.answers.base import Part, Seat
 from onward.serving.answers.desk import Answers
 from onward.serving.bundle import Bundle
 from onward.serving.state import State
@@ -48,7 +48,7 @@ class Snapshots:
         self,
         home: Path,
         history: History,
-        answerers: Callable[[], Iterable[Answerer]] = tuple,
+        answerers: Callable[[], Iterable[Seat]] = tuple,
     ) -> None:
         self._path = home / "serving" / "state.msgpack"
         self._history = history

@@ -17,6 +17,7 @@ from onward.data.errors import BundleError, NotEnoughData, NotFound, Unavailable
 from onward.data.store import History
 from onward.decisions.risk import Threshold
 from onward.features.examples import Examples
+from onward.features.sentences import Embedder, lazy_embedder
 from onward.training.candidate import RATES, Candidate, fitted, parts_of, promised
 from onward.training.card import card
 from onward.training.catalogue import all_systems
@@ -28,6 +29,7 @@ from onward.training.plots import png, reliability_plot, risk_coverage_plot
 from onward.training.publish import new_version, publish
 from onward.training.rehearsal import rehearsal
 from onward.training.rows import folded
+from onward.training.sentences import prepared
 from onward.training.settings import TrainSettings
 from onward.training.shelf import Shelf
 from onward.training.split import Fractions, by_time
@@ -104,7 +106,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         more = rehearsal(history, rows[: len(parts.fit)], seed=settings.seed)
         tell("rehearsing", 1.0)
         parts_beside, missing = fit_systems(
-            all_systems(settings),
+            all_systems(_sentences(settings, notes)),
             partial(history.scan, after=max(0, data.last_seq - MAX_EVENTS), until=data.last_seq),
             seed=settings.seed,
             tell=tell,
@@ -168,6 +170,15 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         notes=notes,
         beside={part.name: part.about.ruling for part in parts_beside},
     )
+
+
+def _sentences(settings: TrainSettings, notes: list[str]) -> Embedder | None:
+    """The sentence model, exported on first use; without it texts are compared by their words."""
+    try:
+        return lazy_embedder(prepared(settings.home_dir, model=settings.sentence_model))
+    except Unavailable as error:
+        notes.append(f"{error.message} Texts are compared by their words alone.")
+        return None
 
 
 def _fractions(settings: TrainSettings) -> Fractions:

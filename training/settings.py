@@ -34,6 +34,8 @@ class TrainSettings(HomeSettings, frozen=True, kw_only=True):
     """The share of errors that the execute band may have."""
     confidence: Share = 0.95
     """How sure the promise of ``error_rate`` must be."""
+    sentence_model: str = ""
+    """A sentence-transformers model, by name or folder; empty means all-MiniLM-L6-v2, bundled."""
     seed: int = 0
     """Decides every random choice; the same history and seed give the same model."""
     calibrate_share: Share = 0.2

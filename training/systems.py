@@ -60,6 +60,8 @@ class System:
     peers: Callable[[Rows, Rows], Mapping[str, NDArray[Any]]]
     losses: Callable[[Floats, NDArray[Any]], Floats]
     loss: str
+    said: Callable[[Any, NDArray[np.float32]], NDArray[Any]] = lambda model, X: model.predict(X)
+    """What serving says to rows, where that is not just what the model predicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def fit_systems(
 def _fitted(system: System, rows: Rows, *, seed: int) -> PartDraft:
     train, test = _by_time(rows)
     model = system.model().fit(train, seed=seed)
-    losses = {"": system.losses(test.y, model.predict(test.X))}
+    losses = {"": system.losses(test.y, system.said(model, test.X))}
     peers = system.peers(train, test)
     losses |= {name: system.losses(test.y, np.asarray(said)) for name, said in peers.items()}
     X, body = test.X[-PARITY_ROWS:], model.to_onnx()
@@ -146,14 +148,15 @@ def _proven(model: Learned, body: bytes, X: NDArray[np.float32]) -> NDArray[np.f
 
 
 def _by_time(rows: Rows) -> tuple[Rows, Rows]:
+    """The oldest rows, and the newest."""
     if len(rows) < LEAST_ROWS:
         raise NotEnoughData(
             f"there are {len(rows)} rows to learn from, and {LEAST_ROWS} are needed.",
             rows=len(rows),
             needed=LEAST_ROWS,
         )
-    cut = int(len(rows) * (1.0 - TEST_SHARE))
-    return rows[:cut], rows[cut:]
+    cut = int(np.searchsorted(rows.seq, rows.seq[int(len(rows) * (1.0 - TEST_SHARE))]))
+    return rows[:cut], rows[cut:]  # rows of one event stay together
 
 
 def _about(

@@ -2,7 +2,8 @@
 
 Like the rest of the state it is a pure function of the log: it learns events in log order, what
 was dumped and loaded goes on the same, and its memory is bounded whatever the log's length. A
-question changes nothing. Models come and go (`Answerer.use`); what was folded stays.
+question changes nothing. A model is handed over before the first question (`Seat`); without one,
+the answerer's trivial peer answers.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from onward.data.events import Event
 
-__all__ = ["Answerer", "Part"]
+__all__ = ["Answerer", "Part", "Seat"]
 
 
 class Part(NamedTuple):
@@ -56,3 +57,11 @@ class Answerer(Protocol):
 
     def load(self, body: bytes) -> None:
         """Go on from what `dump` gave; raises `BundleError` where it is damaged or too old."""
+
+
+class Seat(NamedTuple):
+    """An answerer with the models that it answers with."""
+
+    answerer: Answerer
+    uses: Mapping[str, Callable[[Part | None], None]]
+    """Learned system -> what takes its model."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from onward.data.errors import OnwardError
 from onward.data.events import Decision, Event
-from onward.serving.answers.base import Answerer, Part
+from onward.serving.answers.base import Answerer, Part, Seat
 
 __all__ = ["Answers", "Desk"]
 
@@ -64,11 +64,6 @@ class Desk:
             with self._lock:
                 self._take_in(min(SIP, len(self._waiting)))
 
-    def use(self, part: Part | None) -> None:
-        """Answer with this model from now on."""
-        with self._lock:
-            self._answerer.use(part)
-
     def dump(self) -> bytes:
         """What was folded, with all that waits."""
         with self._lock:
@@ -96,20 +91,23 @@ class Answers:
     Parameters
     ----------
     make
-        Makes the answerers, each fresh; empty = nothing is predicted.
+        Makes the answerers, each fresh, with the models that they answer with; empty = nothing
+        is predicted.
     part
         Gives the published model of a learned system; None = there is none.
     """
 
     def __init__(
         self,
-        make: Callable[[], Iterable[Answerer]] = tuple,
+        make: Callable[[], Iterable[Seat]] = tuple,
         part: Callable[[str], Part | None] = lambda name: None,
     ) -> None:
         self._make, self._part = make, part
-        self._desks = {answerer.name: Desk(answerer) for answerer in make()}
-        for name, desk in self._desks.items():
-            desk.use(_or_none(part, name))
+        self._desks: dict[str, Desk] = {}
+        for answerer, uses in make():
+            for system, use in uses.items():
+                _give(use, part, system)
+            self._desks[answerer.name] = Desk(answerer)
 
     def fresh(self) -> Answers:
         """The same desks with nothing learned."""
@@ -148,10 +146,12 @@ class Answers:
             desk.load(saved[name])
 
 
-def _or_none(part: Callable[[str], Part | None], name: str) -> Part | None:
-    """A model that can be used; where it cannot, the peer answers in its place."""
+def _give(
+    use: Callable[[Part | None], None], part: Callable[[str], Part | None], system: str
+) -> None:
+    """Hand a model over; where it cannot be used, the peer answers in its place."""
     try:
-        return part(name)
+        use(part(system))
     except OnwardError as error:
-        log.warning("the %s model is passed over: %s", name, error)
-        return None
+        log.warning("the %s model is passed over: %s", system, error)
+        use(None)

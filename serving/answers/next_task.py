@@ -76,6 +76,8 @@ class NextStep(msgspec.Struct, frozen=True, kw_only=True):
 class Later(msgspec.Struct, frozen=True):
     """A label that may come at a later step."""
 
+    ahead: int
+    """2 = the step after the next, 3 = the one after that."""
     label: str
     probability: Share
 
@@ -85,8 +87,8 @@ class NextAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     steps: list[NextStep]
     """For the next step; empty while nothing was learned."""
-    later: list[list[Later]]
-    """For the second step and the third, where they were wanted."""
+    later: list[Later]
+    """For the second step and then the third, where they were wanted, each likeliest first."""
     confident: bool
     """Of the first labels that were said with confidence before, at least 70 % came true."""
     after: str
@@ -162,11 +164,12 @@ class NextTaskAnswerer:
             followed=Followed(counts["session"], counts["project"], counts["history"]),
         )
 
-    def _later(self, request: NextRequest, ranked: list[tuple[str, float]]) -> list[list[Later]]:
+    def _later(self, request: NextRequest, ranked: list[tuple[str, float]]) -> list[Later]:
         if request.steps == 1 or not ranked:
             return []
         ahead = self._fold.ahead(request.session, ranked, steps=request.steps)
-        return [_best(table, request.most) for table in ahead]
+        tables = enumerate(ahead, start=2)
+        return [each for step, table in tables for each in _best(step, table, request.most)]
 
     # -- on disk ---------------------------------------------------------------------------------
 
@@ -196,6 +199,6 @@ def _level(example: Example, request: NextRequest) -> str:
     return classify(call, None if command is None else parse(command)).level.value
 
 
-def _best(table: Mapping[str, float], most: int) -> list[Later]:
+def _best(ahead: int, table: Mapping[str, float], most: int) -> list[Later]:
     ranked = sorted(table.items(), key=lambda item: (-item[1], item[0]))[:most]
-    return [Later(label, min(max(p, 0.0), 1.0)) for label, p in ranked]
+    return [Later(ahead, label, min(max(p, 0.0), 1.0)) for label, p in ranked]

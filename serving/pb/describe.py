@@ -70,6 +70,8 @@ def _parts(kind: Any) -> Iterator[Any]:
         yield from kind.types
     elif isinstance(kind, inspect.ListType | inspect.VarTupleType):
         yield kind.item_type
+    elif isinstance(kind, inspect.TupleType):
+        yield from kind.item_types
     elif isinstance(kind, inspect.DictType):
         yield kind.value_type
 
@@ -86,8 +88,9 @@ def _field(kind: Any) -> str:
     """A field's type as proto3 has it."""
     if isinstance(kind, inspect.Metadata):
         return _field(kind.type)
-    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
-        return f"repeated {_one(kind.item_type)}"
+    repeated = _repeated(kind)
+    if repeated is not None:
+        return f"repeated {_one(repeated)}"
     if isinstance(kind, inspect.DictType):
         if isinstance(kind.value_type, inspect.AnyType):
             return "google.protobuf.Struct"
@@ -97,6 +100,15 @@ def _field(kind: Any) -> str:
         if len(inner) == 1 and len(kind.types) == 2:
             return f"optional {_one(inner[0])}"
     return _one(kind)
+
+
+def _repeated(kind: Any) -> Any:
+    """The type of which a list or a tuple holds several; None where it is neither."""
+    if isinstance(kind, inspect.ListType | inspect.VarTupleType):
+        return kind.item_type
+    if isinstance(kind, inspect.TupleType) and len({_one(part) for part in kind.item_types}) == 1:
+        return kind.item_types[0]
+    return None
 
 
 def _one(kind: Any) -> str:

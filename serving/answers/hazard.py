@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from onward.data.errors import BundleError
 from onward.data.events import Event
 from onward.features.course import Course
-from onward.features.progress import WINDOW, Progress
+from onward.features.progress import VERSION, WINDOW, Progress
 from onward.features.standstill import (
     MOVES,
     Standstill,
@@ -116,10 +117,15 @@ class HazardAnswers:
         self._alarm = 1.0
 
     def use(self, part: Part | None) -> None:
-        """Answer with this model from now on; raises `BundleError` where its facts are none."""
+        """Answer with this model from now on.
+
+        Raises
+        ------
+        BundleError
+            Its facts cannot be read, or it was made with other features; the old one stays.
+        """
         if part is not None:
-            self._calibrator = Calibrator.from_json(part.facts["calibration"])
-            self._alarm = float(part.facts["alarm"])
+            self._calibrator, self._alarm = _facts(part)
         self._part = part
 
     def learn(self, event: Event) -> None:
@@ -181,6 +187,18 @@ class HazardAnswers:
                 text = f"Of the moves in such standstills, this most surely helped: {MOVES[move]}."
                 best = Hint(text, True, round(tried, 1), share, lower)
         return best
+
+
+def _facts(part: Part) -> tuple[Calibrator, float]:
+    """The calibration and the alarm's threshold that a model came with."""
+    try:
+        alarm, features = float(part.facts["alarm"]), part.facts["features"]
+        calibrator = Calibrator.from_json(part.facts["calibration"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"The facts of the hazard cannot be read: {error}") from error
+    if features != VERSION:
+        raise BundleError("The hazard was made with other features; train again.", found=features)
+    return calibrator, alarm
 
 
 def _evidence(stood: Standstill, course: Course | None) -> list[str]:

@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Outcome, Step
+from onward.features.progress import VERSION
 from onward.models.calibrate import Calibrator
 from onward.serving.answers.base import Answerer, Part
 from onward.serving.answers.hazard import PEER_ALARM, HazardAnswers, HazardRequest
 
 ASKED = HazardRequest(session="s")
-FACTS = {"calibration": Calibrator.identity().to_json(), "alarm": 0.4}
+FACTS = {
+    "calibration": Calibrator.identity().to_json(),
+    "alarm": 0.4,
+    "features": VERSION,
+}
 
 
 def step(n: int, command: str, output: str = "", *, ok: bool = True, session: str = "s") -> Step:
@@ -91,6 +96,17 @@ def test_a_model_answers_with_its_threshold() -> None:
     assert not lost.alarm
     assert lost.model == ""
     assert "beat" in lost.note
+
+
+@pytest.mark.parametrize("facts", [{}, {**FACTS, "features": "old"}, {**FACTS, "alarm": "x"}])
+def test_facts_of_another_kind_are_refused(facts: dict[str, object]) -> None:
+    """A model whose facts do not fit is refused by name, and the old one goes on answering."""
+    answers = after(step(0, "ls", "a.py"))
+    answers.use(constant(0.5))
+    with pytest.raises(BundleError):
+        answers.use(constant(0.9)._replace(facts=facts))
+
+    assert answers.answer(ASKED).probability == pytest.approx(0.5, abs=1e-3)
 
 
 def test_a_question_changes_nothing() -> None:

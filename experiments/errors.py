@@ -42,6 +42,7 @@ import numpy as np
 from onward.data.errors import FormatError, NotFound, OnwardError
 from onward.data.events import Outcome, Step
 from onward.features.causes import Case
+from onward.features.errors import speaking
 from onward.features.masks import masked
 from onward.features.sentences import Embedder, open_embedder
 from onward.features.templates import VALUES, Miner
@@ -364,7 +365,7 @@ def speed(systems: Sequence[System], embedder: Embedder | None, cases: Sequence[
             times["known_with_cause"].append(_took(telling.answer, _asked(message)))
         times["known"].append(_took(answerer.answer, _asked(message)))
     for message in fresh if embedder else ():
-        times["embed_and_search"].append(_took(bare, message))
+        times["embed_and_search"].append(_took(bare, " ".join(speaking(message).tokens)))
         times["new"].append(_took(answerer.answer, _asked(message)))
     found: dict[str, dict[str, Figure]] = {
         name: {"p50_us": statistics.median(taken) * 1e6} for name, taken in times.items() if taken

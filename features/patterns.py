@@ -12,7 +12,7 @@ import msgspec
 
 from onward.features.masks import WILD
 
-__all__ = ["Families", "Family", "Key", "Pattern", "family_of", "holes"]
+__all__ = ["Cluster", "Families", "Family", "Key", "Merge", "Pattern", "family_of", "holes"]
 
 MAX_HOLES = 32
 """Words of a pattern that may turn out to be values, from its beginning."""
@@ -55,6 +55,35 @@ class Family(msgspec.Struct):
     """The merged pattern; 0 = not merged."""
     kinds: bool = False
     """It was split, and is not merged again."""
+
+
+class Merge(msgspec.Struct, frozen=True, gc=False):
+    """Why two clusters became one, or one became two."""
+
+    at: float
+    kind: str
+    """``merge`` or ``split``."""
+    other: int
+    """The id that became an alias, or the new one that was split off."""
+    why: str
+    """``shape``, ``many``, ``known``, ``member``, ``kinds``, or a reason from outside."""
+    words: tuple[str, ...] = ()
+    """Some of the words that stood in the place in question."""
+
+
+class Cluster(msgspec.Struct):
+    """Messages that say the same."""
+
+    id: int
+    template: str
+    count: int = 0
+    first: float = 0.0
+    """When it was first seen; Unix seconds."""
+    last: float = 0.0
+    merges: list[Merge] = []
+    patterns: dict[int, None] = {}
+    olds: list[int] = []
+    """Ids that are aliases of it."""
 
 
 def holes(tokens: tuple[str, ...]) -> list[tuple[Key, int]]:

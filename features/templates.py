@@ -31,7 +31,7 @@ import msgspec
 
 from onward.data.errors import BundleError
 from onward.features.masks import WILD, masked, shown
-from onward.features.patterns import Families, Family, Pattern
+from onward.features.patterns import Cluster, Families, Family, Merge, Pattern
 
 __all__ = ["FIRST", "OFTEN", "VALUES", "Cluster", "Merge", "Miner", "MinerState"]
 
@@ -46,35 +46,6 @@ CAPACITY = 20_000
 KEPT_MERGES = 8
 """Merges and splits that a cluster remembers."""
 _VERSION = 1
-
-
-class Merge(msgspec.Struct, frozen=True, gc=False):
-    """Why two clusters became one, or one became two."""
-
-    at: float
-    kind: str
-    """``merge`` or ``split``."""
-    other: int
-    """The id that became an alias, or the new one that was split off."""
-    why: str
-    """``shape``, ``many``, ``known``, ``member``, ``kinds``, or a reason from outside."""
-    words: tuple[str, ...] = ()
-    """Some of the words that stood in the place in question."""
-
-
-class Cluster(msgspec.Struct):
-    """Messages that say the same."""
-
-    id: int
-    template: str
-    count: int = 0
-    first: float = 0.0
-    """When it was first seen; Unix seconds."""
-    last: float = 0.0
-    merges: list[Merge] = []
-    patterns: dict[int, None] = {}
-    olds: list[int] = []
-    """Ids that are aliases of it."""
 
 
 class MinerState(msgspec.Struct):

@@ -2,7 +2,7 @@
 
 Run::
 
-    python experiments/resource_runs.py --out FILE.parquet [--runs 315] [--seed 0]
+    python experiments/resource_runs.py --out FILE.parquet [--runs 208] [--seed 0]
 
 Each run is a process of its own (`experiments.resource_worker`) under a limit that the kernel
 enforces: address space, a small tmpfs (where one may be mounted, else a limit of file size), its
@@ -50,7 +50,6 @@ MIX = (
     *(("inodes", shape) for shape in ("steady", "sawtooth")),
     *(("files", shape) for shape in ("steady", "flat", "steps", "accelerating", "plateau")),
     *(("processes", shape) for shape in ("steady", "accelerating", "release", "peak")),
-    *((resource, "mixed") for resource in ("memory", "disk", "inodes", "files", "processes") * 2),
     ("cpu", "flat"),
 )
 """What is run, in turn."""
@@ -263,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Record the runs into one file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
-    parser.add_argument("--runs", type=int, default=315, help="how many runs")
+    parser.add_argument("--runs", type=int, default=208, help="how many runs")
     parser.add_argument("--seed", type=int, default=0, help="what is drawn")
     parser.add_argument("--at-once", type=int, default=40, help="runs at the same time")
     parser.add_argument("--minutes", type=float, default=200.0, help="longest series time")

@@ -92,32 +92,6 @@ def _flat(p: Plan) -> Shape:
     return lambda m: float(p["base"])
 
 
-def _mixed(p: Plan) -> Shape:
-    """Phases one after another, each drawn: stays, rises, bends upward, jumps, falls."""
-    draw = random.Random(p["seed"] + 1)
-    phases, level, start = list[tuple[float, float, float, float, float]](), p["base"], 0.0
-    while start < p["real_s"] * p["scale"] / 60.0:
-        length = draw.uniform(4.0, 60.0)
-        what = draw.choice(("stay", "rise", "rise", "bend", "jump", "fall"))
-        change = {
-            "stay": 0.0,
-            "rise": draw.uniform(0.003, 0.03) * length,
-            "bend": draw.uniform(0.1, 0.9),
-            "jump": draw.uniform(0.03, 0.2),
-            "fall": -draw.uniform(0.2, 0.9) * level,
-        }[what]
-        bend = 2.5 if what == "bend" else 1.0
-        length = 0.5 if what in {"jump", "fall"} else length
-        phases.append((start, length, level, change, bend))
-        level, start = level + change, start + length
-
-    def held(m: float) -> float:
-        begun, length, low, change, bend = next(one for one in reversed(phases) if one[0] <= m)
-        return float(low + change * min(1.0, (m - begun) / length) ** bend)
-
-    return held
-
-
 SHAPES: dict[str, Callable[[Plan], Shape]] = {
     "steady": _steady,
     "accelerating": _accelerating,
@@ -127,7 +101,6 @@ SHAPES: dict[str, Callable[[Plan], Shape]] = {
     "peak": _peak,
     "plateau": _plateau,
     "flat": _flat,
-    "mixed": _mixed,
 }
 
 

@@ -1,6 +1,6 @@
 """What can be asked beside decisions, as a table; every door is made from it.
 
-HTTP takes a question at ``POST /v1/NAME``, gRPC as a method of ``onward.v1.Predictions`` whose
+HTTP takes a question at ``POST /v1/NAME``, gRPC as a method of ``onward.predictions.v1.Predictions`` whose
 messages are written from the same types (`onward.serving.pb.describe`), and `Client.ask` by its
 name.
 """

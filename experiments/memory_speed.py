@@ -24,7 +24,7 @@ from onward.features.memory import VERSION
 from onward.features.sentences import Embedder
 from onward.serving.answers.memory import MemoryRequest, Recaller
 
-__all__ = ["speed"]
+__all__ = ["sentences_of_sample", "speed"]
 
 Figures = dict[str, dict[str, float]]
 QUERIES = 60
@@ -42,7 +42,7 @@ _INDEX_SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 
 def speed(size: int, embedders: dict[str, Embedder]) -> dict[str, Figures]:
     """Times by set: a recall by embedder and length of the question, and indexes by size."""
-    sentences = _sentences()
+    sentences = sentences_of_sample()
     random = np.random.default_rng(0)
     figures: dict[str, Figures] = {}
     for name, embedder in embedders.items():
@@ -58,7 +58,7 @@ def speed(size: int, embedders: dict[str, Embedder]) -> dict[str, Figures]:
 # -- material --------------------------------------------------------------------------------------
 
 
-def _sentences() -> list[str]:
+def sentences_of_sample() -> list[str]:
     """Lines of real outputs, of some words each."""
     lines: dict[str, None] = {}
     for event in read_parquet(sample_path()):

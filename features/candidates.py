@@ -34,7 +34,7 @@ _MEANING = 1
 VERSION = hashlib.sha256(f"{_MEANING}:{','.join(NAMES)}".encode()).hexdigest()[:12]
 """Changes whenever the meaning of a column changes."""
 
-NEAR = 30
+NEAR = 25
 """Candidates that each of the two searches gives."""
 _RANK = 60.0
 """The constant of reciprocal-rank fusion (Cormack, Clarke & Büttcher, SIGIR 2009)."""

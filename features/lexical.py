@@ -31,7 +31,7 @@ __all__ = ["EVIDENCE", "MAX_TERMS", "Lexical", "Weights", "terms"]
 MAX_TERMS = 400
 """Words of a text that are looked at, from its beginning."""
 _K1, _B = 1.2, 0.75
-_BUDGET = 10_000
+_BUDGET = 5_000
 """Postings that the walk may find new texts in; the commoner words then only add."""
 _WORD = re.compile(r"[a-z0-9]+(?:[._/-][a-z0-9]+)*|[^\W\d_]+")
 _PART = re.compile(r"[^\W_]+")

@@ -13,13 +13,10 @@ without a vector yet is found by its words.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from math import log
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -28,61 +25,24 @@ from numpy.typing import NDArray
 from onward.data.errors import BundleError
 from onward.data.events import Event, Feedback, Note
 from onward.features.alike import Alike, plain_key
+from onward.features.candidates import NAMES, NEAR, VERSION, Candidates, Shelves, columns, found
 from onward.features.index import Limits, Nearest
 from onward.features.kept import Facts, Kept, digest, text_of
-from onward.features.lexical import EVIDENCE, Lexical, Weights, terms
+from onward.features.lexical import Lexical, terms
 from onward.features.sentences import Embedder
 from onward.features.vector_cache import load_vectors, save_vectors
 
 __all__ = ["CAPACITY", "NAMES", "VERSION", "Candidates", "Memory"]
 
-NAMES = (
-    *EVIDENCE,
-    "cosine",
-    "lexical_rank",
-    "dense_rank",
-    "same_project",
-    "age",
-    "useful",
-    "repeats",
-)
-"""Columns of a candidate: what words say; the cosine (NaN without vectors); 1 / (60 + rank) in
-either search, 0 where it was not found; whether the project is the one that asks; log(1 + days
-since it was last noted); log-odds that it helps, 0 without feedback; log of how often it was
-noted."""
-
-_MEANING = 1
-VERSION = hashlib.sha256(f"{_MEANING}:{','.join(NAMES)}".encode()).hexdigest()[:12]
-"""Changes whenever the meaning of a column changes."""
-
 CAPACITY = 100_000
 """Notes that are kept at most."""
-NEAR = 30
-"""Candidates that each of the two searches gives."""
-_RANK = 60.0
-"""The constant of reciprocal-rank fusion (Cormack, Clarke & Büttcher, SIGIR 2009)."""
 MAX_ALIASES = 64
 """Ids of later notes that are remembered as another way to name the one that they joined."""
 _LIKE = 3
 """Nearest notes by words that a new one is compared with."""
-_LEXICAL, _DENSE = NAMES.index("lexical_rank"), NAMES.index("dense_rank")
 
 Slots = NDArray[np.intp]
 Vector = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What may answer a question, in no particular order."""
-
-    slots: Slots
-    X: NDArray[np.float32]
-    """(n, d) columns as `NAMES`."""
-    weights: Weights
-    """The words of the question with their weights."""
-
-    def __len__(self) -> int:
-        return len(self.slots)
 
 
 class Memory:
@@ -298,21 +258,8 @@ class Memory:
         near
             Candidates of each of the two searches.
         """
-        weights = self._words.query(terms(query))
-        lexical = self._words.found(weights, 2 * near).tolist()
-        dense: list[int] = []
-        if vector is not None and self._vectors is not None:
-            dense = self._vectors.search(vector, near).slots.tolist()
-        slots = np.array(list(dict.fromkeys([*lexical, *dense])), np.intp)
-        evidence = self._words.evidence(weights, slots)
-        ranks = np.zeros((len(slots), 2))
-        best = np.argsort(-evidence[: len(lexical), 0], kind="stable")[:near]
-        ranks[best, 0] = _reciprocal(len(best))
-        place = {slot: row for row, slot in enumerate(slots.tolist())}
-        ranks[[place[slot] for slot in dense], 1] = _reciprocal(len(dense))
-        facts = self._facts.columns(slots, project=project, now=now or self.now)
-        parts: list[NDArray[Any]] = [evidence, self._cosines(vector, slots), ranks, facts]
-        return Candidates(slots, np.concatenate(parts, axis=1, dtype=np.float32), weights)
+        shelves = Shelves(self._words, self._vectors, self._facts)
+        return found(shelves, query, vector, project=project, now=now or self.now, near=near)
 
     def columns(
         self,
@@ -324,25 +271,13 @@ class Memory:
         now: float = 0.0,
     ) -> NDArray[np.float32]:
         """(n, d) the columns of given notes, whether the searches find them or not."""
-        found = self.candidates(query, vector, project=project, now=now)
-        place = {slot: row for row, slot in enumerate(found.slots.tolist())}
-        ranks = np.zeros((len(slots), 2))
-        for row, slot in enumerate(slots.tolist()):
-            if slot in place:
-                ranks[row] = found.X[place[slot], [_LEXICAL, _DENSE]]
-        words = self._words.evidence(found.weights, slots)
-        facts = self._facts.columns(slots, project=project, now=now or self.now)
-        cosines = self._cosines(vector, slots)
-        return np.concatenate([words, cosines, ranks, facts], axis=1, dtype=np.float32)
+        shelves = Shelves(self._words, self._vectors, self._facts)
+        near = self.candidates(query, vector, project=project, now=now)
+        return columns(shelves, near, slots, vector=vector, project=project, now=now or self.now)
 
     def shared(self, found: Candidates, slot: int) -> list[str]:
         """The words that the question and a note share, the rarest first."""
         return self._words.shared(found.weights, slot)
-
-    def _cosines(self, vector: Vector | None, slots: Slots) -> NDArray[np.float32]:
-        if vector is None or self._vectors is None:
-            return np.full((len(slots), 1), np.nan, np.float32)
-        return self._vectors.cosines(vector, slots)[:, None]
 
     # -- on disk -----------------------------------------------------------------------------------
 
@@ -398,8 +333,3 @@ class _State(msgspec.Struct):
 
 def _key(note: Note) -> str:
     return f"{note.project}|{plain_key(text_of(note))}"
-
-
-def _reciprocal(count: int) -> NDArray[np.float64]:
-    """(n,) 1 / (60 + rank) for the ranks from 1 on."""
-    return np.asarray(1.0 / (_RANK + np.arange(1, count + 1)))

@@ -261,7 +261,8 @@ def rows(events: Iterable[tuple[int, Event]], embedder: Embedder | None = None) 
         if isinstance(event, Feedback) and event.query:
             slot = memory.slot(event.note)
             if slot is not None:
-                memory.embed()
+                while memory.embed():
+                    pass
                 project = memory[slot].note.project
                 vector = memory.vector(event.query)
                 X = memory.columns(

@@ -92,6 +92,17 @@ def test_a_lost_graph_is_built_anew(tmp_path: Path) -> None:
     assert again.search(rows[5], 1).slots.tolist() == [5]
 
 
+def test_without_faiss_the_exact_search_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where FAISS is not installed any number of vectors is searched exactly."""
+    monkeypatch.setattr("onward.features.index.find_spec", lambda name: None)
+    rows = unit_rows(400)
+
+    index = filled(WAYS["hnsw"], rows)
+
+    assert index.kind == "exact"
+    assert index.search(rows[9], 1).slots.tolist() == [9]
+
+
 def test_damaged_vectors_are_named(tmp_path: Path) -> None:
     """Vectors that cannot be read raise a typed error."""
     filled(EXACT, unit_rows(20)).save(tmp_path)

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from onward.data.events import Note, Step
 from onward.data.importers.parquet import read_parquet
 from onward.data.samples import sample_path
-from onward.features.index import Limits, Nearest
-from onward.features.kept import Kept
-from onward.features.lexical import terms
-from onward.features.memory import VERSION
+from onward.features.memory.fold import VERSION
+from onward.features.memory.index import Limits, Nearest
+from onward.features.memory.kept import Kept
+from onward.features.memory.lexical import terms
 from onward.features.sentences import Embedder
 from onward.serving.answers.memory import MemoryRequest, Recaller
 

@@ -10,9 +10,9 @@ from experiments.memory_sets import Asked, remembered, searched
 from experiments.memory_speed import sentences_of_sample
 
 from onward.data.events import Feedback, Note
-from onward.features.alike import COSINE, Alike, agreement, cosine, plain_key, turned
-from onward.features.kept import text_of
-from onward.features.memory import Memory
+from onward.features.memory.alike import COSINE, Alike, agreement, cosine, plain_key, turned
+from onward.features.memory.fold import Memory
+from onward.features.memory.kept import text_of
 from onward.features.sentences import Embedder
 from onward.models.memory import Ranker, forgetting
 from onward.serving.answers.memory import LEAST, SURE

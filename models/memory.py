@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Feedback
-from onward.features.memory import NAMES, VERSION, Memory
+from onward.features.memory.fold import NAMES, VERSION, Memory
 from onward.features.sentences import Embedder
 from onward.models.base import Matrix, Probabilities, Rows
 

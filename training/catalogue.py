@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from onward.data.events import Event
 from onward.data.importers.parquet import read_parquet
 from onward.data.samples import resources_path
-from onward.features.mined import Mined, mine
-from onward.features.remedies import REMEDY_NAMES
+from onward.features.fixes.mined import Mined, mine
+from onward.features.fixes.remedies import REMEDY_NAMES
 from onward.features.sentences import Embedder
 from onward.models import (
     attempts,
@@ -50,11 +50,29 @@ def all_systems(embedder: Embedder | None = None) -> list[System]:
     return [
         System(next_task.rows, next_task.NextTask, next_task.peers, brier_losses, "Brier"),
         System(hazard.rows, hazard.Hazard, hazard.peers, brier_losses, "Brier", said=_standstill),
-        System(fixes.rows, fixes.FixRanker, _fix_peers, brier_losses, "Brier", said=_fix_shares),
         System(
-            attempts.rows, attempts.Attempts, attempts.peers, brier_losses, "Brier", said=_passes
+            lambda log: fixes.rows_of(mined(log)),
+            fixes.FixRanker,
+            _fix_peers,
+            brier_losses,
+            "Brier",
+            said=_fix_shares,
         ),
-        System(transient.rows, transient.Transient, transient.peers, brier_losses, "Brier"),
+        System(
+            lambda log: attempts.rows_of(mined(log)),
+            attempts.Attempts,
+            attempts.peers,
+            brier_losses,
+            "Brier",
+            said=_passes,
+        ),
+        System(
+            lambda log: transient.rows_of(mined(log)),
+            transient.Transient,
+            transient.peers,
+            brier_losses,
+            "Brier",
+        ),
         System(
             partial(clusters.rows, embedder=embedder),
             clusters.Pairs,

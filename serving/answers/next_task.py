@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from onward.data.errors import BundleError
 from onward.data.events import Call, Event, Step, command_of
 from onward.decisions.reversibility import Level, classify
-from onward.features.next_examples import Example, Examples
-from onward.features.next_task import VOICES, NextFold
+from onward.features.next_task.examples import Example, Examples
+from onward.features.next_task.fold import VOICES, NextFold
+from onward.features.next_task.label import OTHER, label_of
 from onward.features.shell import parse
-from onward.features.step_label import OTHER, label_of
 from onward.models.next_task import CONFIDENT, Sharpness
 from onward.serving.answers.base import Part
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from onward.data.errors import BundleError, InputError
-from onward.features.index import Index, Limits, Nearest
+from onward.features.memory.index import Index, Limits, Nearest
 
 DIM = 16
 EXACT = Limits(1 << 40, 1 << 40)
@@ -94,7 +94,7 @@ def test_a_lost_graph_is_built_anew(tmp_path: Path) -> None:
 
 def test_without_faiss_the_exact_search_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where FAISS is not installed any number of vectors is searched exactly."""
-    monkeypatch.setattr("onward.features.index.find_spec", lambda name: None)
+    monkeypatch.setattr("onward.features.memory.index.find_spec", lambda name: None)
     rows = unit_rows(400)
 
     index = filled(WAYS["hnsw"], rows)

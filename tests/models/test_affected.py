@@ -11,7 +11,7 @@ import pytest
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.testing.runs import TestRun, Verdicts
-from onward.features.affected import GROUND_PRIORS, NAMES, VERSION, TestFold, by_counts, ground
+from onward.features.affected.fold import GROUND_PRIORS, NAMES, VERSION, TestFold, by_counts, ground
 from onward.models.affected import Affected, calibrated, peers, rows
 from onward.models.base import Learned, Rows
 from onward.serving.answers.affected import live_part
@@ -169,9 +169,9 @@ def test_a_test_that_flips_without_cause_is_called_flaky() -> None:
 
 def test_the_fold_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a long stream of ever new tests and files its size stops growing."""
-    monkeypatch.setattr("onward.features.affected.MAX_TESTS", 50)
-    monkeypatch.setattr("onward.features.affected.MAX_FILES", 20)
-    monkeypatch.setattr("onward.features.affected.MAX_PARTNERS", 10)
+    monkeypatch.setattr("onward.features.affected.fold.MAX_TESTS", 50)
+    monkeypatch.setattr("onward.features.affected.fold.MAX_FILES", 20)
+    monkeypatch.setattr("onward.features.affected.fold.MAX_PARTNERS", 10)
     fold, sizes = TestFold(), []
     for number in range(1, 200):
         run = a_run(number, tests=20)

@@ -24,7 +24,7 @@ from onward.data.errors import SettingsError
 from onward.data.events import Sample
 from onward.data.ids import fresh_id
 
-__all__ = ["Sampler", "Trees", "cgroup"]
+__all__ = ["INTERVAL_S", "Sampler", "Trees", "cgroup"]
 
 log = logging.getLogger(__name__)
 

@@ -25,10 +25,16 @@ class Example(msgspec.Struct, array_like=True, gc=False):
     """A call that was made under a label."""
 
     tool: str
-    input: dict[str, Any]
+    arguments: bytes
+    """Its input as JSON, which takes numbers of any size."""
     cwd: str = ""
     cut: bool = False
     """Its arguments are not whole: it can be shown, not judged."""
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """Its arguments."""
+        return msgspec.json.decode(self.arguments, type=dict[str, Any])
 
     def text(self) -> str:
         """In one line: the command, or the tool with its first argument."""
@@ -60,7 +66,7 @@ def _example(step: Step) -> Example:
             kept[name] = text[:MAX_VALUE]
         else:
             kept[name] = value
-    return Example(step.tool, kept, step.cwd, cut)
+    return Example(step.tool, msgspec.json.encode(kept), step.cwd, cut)
 
 
 Table = dict[str, Example]

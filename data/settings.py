@@ -32,6 +32,9 @@ class HomeSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The state directory: history, bundles, snapshots, MLflow's books."""
     history: str = ""
     """A path, ``sqlite:///...`` or ``postgresql://...``; empty: ``history.db`` in ``home``."""
+    without: tuple[str, ...] = ()
+    """Learned systems beside decisions that are neither trained nor kept ready (comma-separated
+    names such as ``next_task``; ``sentences`` = the sentence model; ``all`` = all of them)."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None, **given: Any) -> Self:
@@ -48,6 +51,14 @@ class HomeSettings(msgspec.Struct, frozen=True, kw_only=True):
         values |= {name: value for name, value in given.items() if value is not None}
         kinds = get_type_hints(cls, include_extras=True)
         return cls(**{name: _convert(name, value, kinds[name]) for name, value in values.items()})
+
+    def has(self, system: str) -> bool:
+        """Whether a learned system is wanted.
+
+        >>> HomeSettings(without=("hazard",)).has("hazard"), HomeSettings().has("hazard")
+        (False, True)
+        """
+        return not {"all", system} & set(self.without)
 
     @property
     def home_dir(self) -> Path:

@@ -60,7 +60,10 @@ class Server:
         self.snapshots = Snapshots(
             settings.home_dir,
             self.history,
-            lambda: seats(sentence_model(settings.home_dir), without=settings.without),
+            lambda: seats(
+                sentence_model(settings.home_dir) if settings.has("sentences") else None,
+                wanted=settings.has,
+            ),
         )
         self.ledger = Ledger(
             self.history,

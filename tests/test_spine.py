@@ -68,6 +68,7 @@ class Place:
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         given = {"home": str(home), "mlflow_uri": "http://127.0.0.1:9", "watch_ms": "30"}
+        given |= {"without": "all"}  # what is predicted beside decisions has tests of its own
         given |= {"http_port": "0", "grpc_port": "0", **settings}
         clean = {name: v for name, v in os.environ.items() if not name.startswith("ONWARD_")}
         self._started: list[subprocess.Popen[str]] = []

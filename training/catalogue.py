@@ -39,7 +39,12 @@ Log = Iterable[tuple[int, Event]]
 _FIX_PEERS = ("share_signature", "share_kind", "share_all")
 
 
-def all_systems(embedder: Embedder | None = None, home: Path | None = None) -> list[System]:
+def all_systems(
+    embedder: Embedder | None = None,
+    home: Path | None = None,
+    *,
+    wanted: Callable[[str], bool] = lambda name: True,
+) -> list[System]:
     """The systems that a history is learned by.
 
     ``causes`` is not among them: a history holds no categories of builds' failures to learn from.
@@ -50,10 +55,12 @@ def all_systems(embedder: Embedder | None = None, home: Path | None = None) -> l
         The sentence model, for what compares texts; None = they are compared by their words.
     home
         The state directory, where runs of tests may be recorded; None = there are none.
+    wanted
+        Whether a system of this name is to be learned.
     """
     tests = None if home is None else home / FILE
     mined = _mined_once()
-    return [
+    every = [
         System(next_task.rows, next_task.NextTask, next_task.peers, brier_losses, "Brier"),
         System(hazard.rows, hazard.Hazard, hazard.peers, brier_losses, "Brier", said=_standstill),
         System(
@@ -106,6 +113,7 @@ def all_systems(embedder: Embedder | None = None, home: Path | None = None) -> l
         ),
         *([] if tests is None or not tests.exists() else [_affected(tests)]),
     ]
+    return [system for system in every if wanted(system.model().name)]
 
 
 def _affected(path: Path) -> System:

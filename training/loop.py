@@ -106,7 +106,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         more = rehearsal(history, rows[: len(parts.fit)], seed=settings.seed)
         tell("rehearsing", 1.0)
         parts_beside, missing = fit_systems(
-            all_systems(_sentences(settings, notes), settings.home_dir),
+            all_systems(_sentences(settings, notes), settings.home_dir, wanted=settings.has),
             partial(history.scan, after=max(0, data.last_seq - MAX_EVENTS), until=data.last_seq),
             seed=settings.seed,
             tell=tell,
@@ -174,6 +174,8 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
 
 def _sentences(settings: TrainSettings, notes: list[str]) -> Embedder | None:
     """The sentence model, exported on first use; without it texts are compared by their words."""
+    if not settings.has("sentences"):
+        return None
     try:
         return lazy_embedder(prepared(settings.home_dir, model=settings.sentence_model))
     except Unavailable as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 from pathlib import Path
 
 from onward.features.sentences import Embedder, lazy_embedder
@@ -18,15 +18,17 @@ from onward.serving.answers.next_task import NextTaskAnswerer
 __all__ = ["seats", "sentence_model"]
 
 
-def seats(embedder: Embedder | None = None, *, without: Collection[str] = ()) -> list[Seat]:
+def seats(
+    embedder: Embedder | None = None, *, wanted: Callable[[str], bool] = lambda name: True
+) -> list[Seat]:
     """One of each, with nothing learned.
 
     Parameters
     ----------
     embedder
         Makes vectors of texts; without it they are compared by their words, and answers say so.
-    without
-        Names of those that are left out.
+    wanted
+        Whether an answerer of this name is to be kept ready.
     """
     steps, fixes = NextTaskAnswerer(), FixAnswers()
     errors, memory, intent = Errors(embedder), Recaller(embedder), IntentAnswerer(embedder)
@@ -47,7 +49,7 @@ def seats(embedder: Embedder | None = None, *, without: Collection[str] = ()) ->
         Seat(intent, {"intent": intent.use}),
         Seat(forecast, {"forecast": forecast.use}),
     ]
-    return [seat for seat in every if seat.answerer.name not in without]
+    return [seat for seat in every if wanted(seat.answerer.name)]
 
 
 def sentence_model(home: Path) -> Embedder | None:

@@ -54,7 +54,12 @@ def cli(home: Path) -> Cli:
     """Runs a command in this process, with the home and MLflow away."""
 
     def run(*arguments: str, stdin: str = "", **env: str) -> Run:
-        settings = {"ONWARD_HOME": str(home), "ONWARD_MLFLOW_URI": AWAY, **env}
+        settings = {
+            "ONWARD_HOME": str(home),
+            "ONWARD_MLFLOW_URI": AWAY,
+            "ONWARD_WITHOUT": "all",
+            **env,
+        }
         done = CliRunner().invoke(app, list(arguments), input=stdin, env=settings)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception  # a traceback is a fault of ours
@@ -70,7 +75,7 @@ def shell(home: Path) -> Cli:
     def run(*arguments: str, **env: str) -> Run:
         done = subprocess.run(
             [sys.executable, "-m", "onward", *arguments],
-            env={**os.environ, "ONWARD_HOME": str(home), **env},
+            env={**os.environ, "ONWARD_HOME": str(home), "ONWARD_WITHOUT": "all", **env},
             capture_output=True,
             text=True,
             check=False,
@@ -100,7 +105,7 @@ def _live(_filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with a live version; nobody may change it."""
     home = tmp_path_factory.mktemp("live") / "home"
     shutil.copytree(_filled, home)
-    train(TrainSettings(home=str(home), mlflow_uri=AWAY))
+    train(TrainSettings(home=str(home), mlflow_uri=AWAY, without=("all",)))
     return home
 
 

@@ -60,7 +60,12 @@ def up(live: Path, ports: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A server that was started by `onward up`, without the MLflow UI."""
     process = subprocess.Popen(
         [sys.executable, "-m", "onward", "up", "--no-ui", "--json"],
-        env={**os.environ, "ONWARD_HOME": str(live), "ONWARD_MLFLOW_URI": "http://127.0.0.1:9"}
+        env={
+            **os.environ,
+            "ONWARD_HOME": str(live),
+            "ONWARD_MLFLOW_URI": "http://127.0.0.1:9",
+            "ONWARD_WITHOUT": "all",
+        }
         | ports,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

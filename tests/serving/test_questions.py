@@ -1,0 +1,231 @@
+"""Questions through every door: one table, the same answers."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+import msgspec
+import pytest
+from google.protobuf import json_format
+from tests.serving.conftest import Running, wait_until
+
+from onward.data.errors import InputError, NotFound
+from onward.data.events import Outcome, Prompt, Step
+from onward.data.importers import BrokenLine, read_path
+from onward.data.samples import sample_path
+from onward.data.store import History
+from onward.models.bundle import read_manifest
+from onward.serving.answers.next_task import NextRequest
+from onward.serving.client import AsyncClient
+from onward.serving.grpc import PREDICTIONS
+from onward.serving.pb import generate, prediction_pb2
+from onward.serving.questions import QUESTIONS, Question
+from onward.training.loop import train
+from onward.training.settings import TrainSettings
+
+FIELDS: dict[str, dict[str, Any]] = {
+    "next": {"session": "q", "agent": "a", "project": "shop"},
+    "hazard": {"session": "q"},
+    "errors": {"output": "E   ModuleNotFoundError: No module named 'requests'"},
+    "errors/list": {},
+    "fixes": {"session": "q"},
+    "attempt": {"session": "q", "tool": "Bash", "input": {"command": "pytest -q tests/test_a.py"}},
+    "memory": {"query": "which lock do we use?"},
+    "intent": {"text": "fix the failing tests", "agent": "a"},
+    "forecast": {},
+}
+"""One request of every question."""
+STEPS = 3000
+
+
+def trouble() -> list[Prompt | Step]:
+    """A session in which a check fails, something is changed, and it passes."""
+    events: list[Prompt | Step] = [
+        Prompt(id="q0", session="q", text="fix the failing tests please", agent="a", at=1e9)
+    ]
+    for n in range(6):
+        failed = n % 3 != 2
+        events += [
+            Step(
+                id=f"t{n}",
+                session="q",
+                tool="Bash",
+                input={"command": "pytest -q tests/test_a.py"},
+                agent="a",
+                project="shop",
+                at=1e9 + n,
+                outcome=Outcome.ERROR if failed else Outcome.OK,
+                exit_code=int(failed),
+                output="E   ModuleNotFoundError: No module named 'requests'" if failed else "ok",
+            ),
+            Step(
+                id=f"e{n}",
+                session="q",
+                tool="Edit",
+                input={"file_path": "shop/a.py", "old_string": "x", "new_string": str(n)},
+                agent="a",
+                project="shop",
+                at=1e9 + n + 0.5,
+                outcome=Outcome.OK,
+            ),
+        ]
+    failing = msgspec.structs.replace(events[1], id="last", at=1e9 + 9)
+    return [*events, failing]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A server that was told of some trouble."""
+    running = Running(tmp_path_factory.mktemp("asked"), sample_s="0")
+    with running.client() as client:
+        client.record(trouble())
+    yield running
+    assert running.stop() == 0, running.said
+
+
+def by_grpc(running: Running, question: Question, fields: dict[str, Any]) -> dict[str, Any]:
+    """The answer over gRPC, as plain fields."""
+    with grpc.insecure_channel(f"127.0.0.1:{running.grpc_port}") as channel:
+        call = channel.unary_unary(
+            f"/{PREDICTIONS}/{question.rpc}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=getattr(prediction_pb2, question.answer.__name__).FromString,
+        )
+        message = getattr(prediction_pb2, question.request.__name__)()
+        answer = call(json_format.ParseDict(fields, message), timeout=30)
+    plain: dict[str, Any] = json_format.MessageToDict(
+        answer, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return plain
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=[one.name for one in QUESTIONS])
+def test_every_door_gives_the_same_answer(asked: Running, question: Question) -> None:
+    """HTTP and gRPC answer a question alike, field by field, and asking again changes nothing."""
+    with asked.client() as client:
+        first = client.ask(question.convert(FIELDS[question.name]))
+        again = client.ask(question.convert(FIELDS[question.name]))
+    over = msgspec.convert(
+        by_grpc(asked, question, FIELDS[question.name]), question.answer, strict=False
+    )
+
+    assert isinstance(first, question.answer)
+    assert again == first
+    assert _close(msgspec.to_builtins(over), msgspec.to_builtins(first))
+
+
+def _close(a: Any, b: Any) -> bool:
+    """Whether two plain values are the same but for rounding."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_close(a[name], b[name]) for name in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_close, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return a == pytest.approx(b, rel=1e-6, abs=1e-9, nan_ok=True)
+    return bool(a == b)
+
+
+async def _awaited(url: str) -> Any:
+    async with AsyncClient(url) as client:
+        return await client.ask(NextRequest(session="q"))
+
+
+def test_the_async_client_asks_too(asked: Running) -> None:
+    """`AsyncClient.ask` gives what `Client.ask` gives."""
+    import asyncio
+
+    with asked.client() as client:
+        assert asyncio.run(_awaited(asked.url)) == client.ask(NextRequest(session="q"))
+
+
+def test_what_is_no_question_is_told(asked: Running) -> None:
+    """A request of no question, a wrong field and an unknown session are typed errors."""
+    with asked.client() as client:
+        with pytest.raises(InputError, match="no question"):
+            client.ask(Step(id="a", session="s", tool="t", outcome=Outcome.OK))
+        fixes = next(one for one in QUESTIONS if one.name == "fixes")
+        with pytest.raises(NotFound):
+            client.ask(fixes.convert({"session": "nobody"}))
+        with pytest.raises(InputError, match="most"):
+            fixes.convert({"most": "many"})
+
+
+def test_what_was_learned_survives_a_restart(tmp_path: Path) -> None:
+    """A server that was stopped and started again answers every question as before."""
+    first = Running(tmp_path / "home", sample_s="0")
+    with first.client() as client:
+        client.record(trouble())
+        before = [client.ask(one.convert(FIELDS[one.name])) for one in QUESTIONS]
+    assert first.stop() == 0, first.said
+    second = Running(tmp_path / "home", sample_s="0")
+    with second.client() as client:
+        after = [client.ask(one.convert(FIELDS[one.name])) for one in QUESTIONS]
+    assert second.stop() == 0, second.said
+
+    assert after == before
+
+
+def test_a_system_that_is_switched_off_says_so(tmp_path: Path) -> None:
+    """`ONWARD_WITHOUT` leaves a system out; asking for it is told, and all else answers."""
+    running = Running(tmp_path / "home", without="hazard")
+    questions = {one.name: one for one in QUESTIONS}
+    with running.client() as client:
+        with pytest.raises(Exception, match="switched off"):
+            client.ask(questions["hazard"].convert({"session": "q"}))
+        client.ask(questions["next"].convert({"session": "q"}))
+    assert running.stop() == 0, running.said
+
+
+def test_the_sampler_feeds_the_forecast(tmp_path: Path) -> None:
+    """A server that samples itself records readings and forecasts from them."""
+    running = Running(tmp_path / "home", sample_s="0.1", without="next_task,errors")
+    forecast = next(one for one in QUESTIONS if one.name == "forecast")
+    with running.client() as client:
+        wait_until(lambda: sum(client.status().events.values()) >= 2, "two readings")
+        answer = client.ask(forecast.convert({}))
+    assert running.stop() == 0, running.said
+
+    assert answer.resources or answer.note
+
+
+def test_the_proto_is_that_of_the_types() -> None:
+    """`prediction.proto` is what the questions' types give; else run ``make protos``."""
+    assert (generate.FOLDER / "prediction.proto").read_text(encoding="utf-8") == (
+        generate.describe()
+    )
+
+
+@pytest.mark.timeout(600)
+def test_trained_systems_answer(tmp_path: Path) -> None:
+    """What training fits, judges and publishes beside decisions is what a server answers with."""
+    home = tmp_path / "home"
+    home.mkdir()
+    events = [event for event in read_path(sample_path()) if not isinstance(event, BrokenLine)]
+    with History.open(home / "history.db") as history:
+        history.append(events[:STEPS])
+    kept_out = ("sentences", "clusters", "intent", "forecast", "memory", "transient")
+    trained = train(
+        TrainSettings(home=str(home), mlflow_uri="http://127.0.0.1:9", without=kept_out)
+    )
+    manifest = read_manifest(home / "bundles" / trained.version)
+
+    assert (
+        set(trained.beside) == set(manifest.parts) == {"next_task", "hazard", "fixes", "attempts"}
+    )
+    assert manifest.parts["next_task"].beats_peer, trained.beside
+    running = Running(home, sample_s="0")
+    questions = {one.name: one for one in QUESTIONS}
+    with running.client() as client:
+        wait_until(lambda: not client.status().degraded, "the history is folded")
+        client.record(trouble())
+        answer = client.ask(questions["next"].convert({"session": "q", "agent": "a"}))
+        assert answer.model == trained.version
+        assert json.loads(msgspec.json.encode(client.models()))["live"] == trained.version
+        began = time.monotonic()
+        client.ask(questions["fixes"].convert({"session": "q"}))
+        assert time.monotonic() - began < 30
+    assert running.stop() == 0, running.said

@@ -221,6 +221,16 @@ def test_another_model_is_never_served(fitted: Fitted, tmp_path: Path) -> None:
         OnnxPart(tmp_path, model.name)(X)
 
 
+def test_other_columns_are_refused(fitted: Fitted, tmp_path: Path) -> None:
+    """A row that is too short raises a typed error, no stranger's."""
+    (tmp_path / "odd.onnx").write_bytes(fitted.model.to_onnx())
+    X = np.zeros((1, fitted.rows.X.shape[1]), np.float32)
+    np.savez(tmp_path / "odd.npz", X=X[:0], p=X[:0])
+
+    with pytest.raises(BundleError, match="other columns"):
+        OnnxPart(tmp_path, "odd")(X[:, :-1])
+
+
 def test_facts_are_plain_json(fitted: Fitted) -> None:
     """What serving needs beside the ONNX file goes through JSON without loss."""
     facts = fitted.model.facts()

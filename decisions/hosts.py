@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from onward.features.shell import has_hole
-from onward.features.shell_programs import names
+from onward.features.shell.programs import names
 
 if TYPE_CHECKING:
     from onward.features.shell import Command

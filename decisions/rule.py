@@ -17,7 +17,7 @@ from onward.decisions.effects import Effect, Effects, has_flag
 from onward.decisions.hosts import hosts_of
 from onward.decisions.places import KINDS, Places
 from onward.features.shell import Command
-from onward.features.shell_programs import names
+from onward.features.shell.programs import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

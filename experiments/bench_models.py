@@ -32,8 +32,8 @@ from onward.data.events import Event, Note, Prompt, Sample, Step
 from onward.data.importers import BrokenLine, read_path
 from onward.data.samples import resources_path, sample_path
 from onward.data.store import History
-from onward.features.changes import FIXES
-from onward.features.errors import is_error
+from onward.features.errors.fold import is_error
+from onward.features.fixes.changes import FIXES
 from onward.models.trees import Trees
 from onward.serving import bundle as bundles
 from onward.serving.answers.base import Part, Seat
@@ -79,7 +79,7 @@ class Model(NamedTuple):
     """As many rows as one question asks."""
     native: Callable[[NDArray[np.float32]], object] | None
     about: dict[str, Any]
-    """What training it took."""
+    """What training it took; the fixes' fold stands for those that learn from the same."""
 
 
 def trained(log: Sequence[tuple[int, Event]], folder: Path) -> tuple[dict[str, Model], list[str]]:

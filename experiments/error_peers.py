@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from onward.features.causes import Case
-from onward.features.rootcause import error_lines
+from onward.features.errors.causes import Case
+from onward.features.errors.rootcause import error_lines
 from onward.features.sentences import Embedder
 
 __all__ = ["brain", "drain3", "nearest", "published", "words"]

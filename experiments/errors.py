@@ -41,11 +41,11 @@ import numpy as np
 
 from onward.data.errors import FormatError, NotFound, OnwardError
 from onward.data.events import Outcome, Step
-from onward.features.causes import Case
-from onward.features.errors import speaking
-from onward.features.masks import masked
+from onward.features.errors.causes import Case
+from onward.features.errors.fold import speaking
+from onward.features.errors.masks import masked
+from onward.features.errors.templates import VALUES, Miner
 from onward.features.sentences import Embedder, open_embedder
-from onward.features.templates import VALUES, Miner
 from onward.models import clusters
 from onward.models.causes import UNKNOWN, Causes, labels_of, peers, rows
 from onward.serving.answers.base import Part

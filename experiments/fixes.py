@@ -18,7 +18,7 @@ What is counted:
 - An *attempt* is what was done until the check's next run in the session; it is good where that run
   passes. Asked just before the run.
 - The *fix* of a mended check is the last change before the run that passed, as action and place
-  (`onward.features.changes.FIXES`). Asked as the check last failed.
+  (`onward.features.fixes.changes.FIXES`). Asked as the check last failed.
 - A *rerun* is the very same command again with nothing changed in between.
 
 Methods for attempts: ``onward`` (model, calibration, online layer), ``frozen`` (without the online
@@ -48,8 +48,8 @@ from onward.data.events import Step
 from onward.data.importers import read_parquet
 from onward.data.samples import sample_path
 from onward.decisions.risk import Guardrail, Threshold
-from onward.features.fixes import NAMES, Fixes
-from onward.features.mined import Mined, mine
+from onward.features.fixes.fold import NAMES, Fixes
+from onward.features.fixes.mined import Mined, mine
 from onward.models import attempts, fixes, transient
 from onward.models.attempts import ONLINE, Attempts
 from onward.models.base import Rows

@@ -10,7 +10,7 @@ other by repository (each is judged by a model that never saw it). With ``--test
 ``--train`` is trained on. The trees learn from all sets; the judged stream is walked as it is
 served: the fold learns on, a step's vector comes before what it is asked about.
 
-What counts as progress stands in ``features/gains.py``. Methods:
+What counts as progress stands in ``features/progress/gains.py``. Methods:
 
 - ``hazard``      the trees with their calibration: what is served
 - ``repeat_3``    the same call three times in a row; likewise 4 and 5
@@ -46,8 +46,8 @@ from numpy.typing import NDArray
 
 from onward.data.errors import OnwardError
 from onward.data.events import Step
-from onward.features.gains import LITERAL, Gain
-from onward.features.progress import WINDOW, Progress
+from onward.features.progress.fold import WINDOW, Progress
+from onward.features.progress.gains import LITERAL, Gain
 from onward.models.hazard import ALARMS, Hazard, Windows, folded, peers
 from onward.serving.answers.base import Part
 from onward.serving.answers.hazard import HazardAnswers, HazardRequest

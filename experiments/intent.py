@@ -8,7 +8,7 @@ DIR holds one folder a set with ``prompts.jsonl.gz`` and ``steps.jsonl.gz``; set
 are passed over. Without ``--test`` the newest 20 % of a set's prompts are judged; with it, all
 prompts of the test set, those of ``--train`` lying before them. The fold goes on learning: a
 prompt is predicted, then its steps are learned. The kind of work is derived from the steps as
-`onward.features.work` says.
+`onward.features.intent.work` says.
 
 Methods: ``onward``, and the peers: the most frequent kind, the last prompt's kind, the nearest
 past prompts by words (TF-IDF) and by vectors (MiniLM). Metrics: ``accuracy``, ``log_loss``,
@@ -38,9 +38,9 @@ from onward.data.errors import NotFound, OnwardError
 from onward.data.events import Event, Prompt, Step
 from onward.data.importers import BrokenLine
 from onward.data.importers import steps as importer
-from onward.features.intent import IntentFold
+from onward.features.intent.fold import IntentFold
+from onward.features.intent.work import Work
 from onward.features.sentences import Embedder, open_embedder
-from onward.features.work import Work
 from onward.models.base import Rows
 from onward.models.intent import Intent, peers, rows
 from onward.training.metrics import bootstrap, ece

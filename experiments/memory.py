@@ -46,7 +46,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.errors import NotFound, OnwardError
-from onward.features.memory import NAMES
+from onward.features.memory.fold import NAMES
 from onward.features.sentences import Embedder, open_embedder
 from onward.models.memory import COLUMNS, Ranker, fixed
 from onward.training.metrics import Interval

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from onward.data.errors import FormatError, NotFound
 from onward.data.events import Note
-from onward.features.kept import text_of
-from onward.features.memory import NAMES, Memory
+from onward.features.memory.fold import NAMES, Memory
+from onward.features.memory.kept import text_of
 from onward.features.sentences import Embedder
 from onward.models.base import Rows
 

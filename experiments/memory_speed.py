@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import perf_counter, process_time
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.events import Note, Step
 from onward.data.importers.parquet import read_parquet
 from onward.data.samples import sample_path
-from onward.features.index import Limits, Nearest
-from onward.features.lexical import terms
-from onward.features.memory import Memory
+from onward.features.memory.fold import VERSION
+from onward.features.memory.index import Limits, Nearest
+from onward.features.memory.kept import Kept
+from onward.features.memory.lexical import terms
 from onward.features.sentences import Embedder
 from onward.serving.answers.memory import MemoryRequest, Recaller
 
-__all__ = ["speed"]
+__all__ = ["sentences_of_sample", "speed"]
 
 Figures = dict[str, dict[str, float]]
 QUERIES = 60
@@ -40,7 +42,7 @@ _INDEX_SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 
 def speed(size: int, embedders: dict[str, Embedder]) -> dict[str, Figures]:
     """Times by set: a recall by embedder and length of the question, and indexes by size."""
-    sentences = _sentences()
+    sentences = sentences_of_sample()
     random = np.random.default_rng(0)
     figures: dict[str, Figures] = {}
     for name, embedder in embedders.items():
@@ -56,7 +58,7 @@ def speed(size: int, embedders: dict[str, Embedder]) -> dict[str, Figures]:
 # -- material --------------------------------------------------------------------------------------
 
 
-def _sentences() -> list[str]:
+def sentences_of_sample() -> list[str]:
     """Lines of real outputs, of some words each."""
     lines: dict[str, None] = {}
     for event in read_parquet(sample_path()):
@@ -91,12 +93,12 @@ def _filled(
     embedder: Embedder, size: int, sentences: Sequence[str], random: np.random.Generator
 ) -> Recaller:
     """A recaller with so many notes, as after a start: loaded, with vectors from the cache."""
+    notes = (Note(id=f"n-{n}", session="s", text=_text(sentences, 20, random)) for n in range(size))
+    state = {"version": VERSION, "now": 0.0, "kept": dict(enumerate(map(Kept, notes)))}
     recaller = Recaller(embedder, capacity=max(size, 1))
-    memory: Memory = recaller.memory
-    for number in range(size):
-        memory.learn(Note(id=f"n-{number}", session="s", text=_text(sentences, 20, random)))
-    slots = np.array([memory.slot(kept.note.id) for kept in memory.kept()])
-    memory.place_all(slots, _vectors(embedder, len(slots), sentences, random))
+    recaller.load(msgspec.msgpack.encode(state))
+    rows = _vectors(embedder, size, sentences, random)
+    recaller.memory.place_all(np.arange(size), rows)
     return recaller
 
 

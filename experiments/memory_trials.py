@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from experiments.memory_sets import Asked, remembered, searched
+from experiments.memory_speed import sentences_of_sample
 
 from onward.data.events import Feedback, Note
-from onward.features.alike import COSINE, Alike, agreement, cosine, plain_key, turned
-from onward.features.kept import text_of
-from onward.features.memory import Memory
+from onward.features.memory.alike import COSINE, Alike, agreement, cosine, plain_key, turned
+from onward.features.memory.fold import Memory
+from onward.features.memory.kept import text_of
 from onward.features.sentences import Embedder
 from onward.models.memory import Ranker, forgetting
 from onward.serving.answers.memory import LEAST, SURE
@@ -24,6 +25,8 @@ _LEAST_WORDS = 5
 NOTES = 150
 """Notes that copies are made of."""
 ROUNDS = 6
+STRANGE = 100
+"""Questions on what no note is about."""
 NOISE = 0.1
 """Share of simulated verdicts that are wrong."""
 
@@ -231,7 +234,8 @@ def unknown(
     """P(relevant) of the first note: calibration, how often it is sure, and of what nothing knows.
 
     ``known`` asks the judged questions that have relevant notes among all notes. ``unknown`` asks
-    them with those notes taken out, which is harder than strange questions: near ones are left.
+    them with those notes taken out, so that near ones are left. ``strange`` asks for lines of the
+    recorded sample history, which no note is about.
     ``given`` is the share of questions that get any answer, ``sure`` the share that are called sure
     of it, ``precision`` the share of the sure whose first note is relevant.
     """
@@ -240,11 +244,13 @@ def unknown(
     first = [_first(table.X, table.y, model) for table in tables]
     known = [pair for pair, table in zip(first, tables, strict=True) if table.relevant]
     gone = [_first(t.X[t.y == 0], t.y[t.y == 0], model) for t in tables if t.relevant]
+    strange = _strange(memory, model)
     every = np.concatenate([model.predict(table.X) for table in tables])
     truth = np.concatenate([table.y for table in tables])
     return {
         "known": _shares(known),
         "unknown": _shares(gone),
+        "strange": _shares(strange),
         "all_candidates": {
             "ece": ece(truth, every),
             "said": float(every.mean()),
@@ -252,6 +258,13 @@ def unknown(
         },
         "firsts": {"ece": ece(np.array(first)[:, 1], np.array(first)[:, 0], bins=5)},
     }
+
+
+def _strange(memory: Memory, model: Ranker) -> list[tuple[float, float]]:
+    lines = sentences_of_sample()
+    chosen = [lines[place] for place in np.linspace(0, len(lines) - 1, STRANGE).astype(int)]
+    found = [memory.candidates(line, memory.vector(line)) for line in chosen]
+    return [_first(each.X, np.zeros(len(each)), model) for each in found if len(each)]
 
 
 def _first(X: np.ndarray, y: np.ndarray, model: Ranker) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from experiments.next_streams import Log, Task
 from numpy.typing import NDArray
 
 from onward.data.events import Outcome, Step
-from onward.features.step_label import OTHER, label_of
+from onward.features.next_task.label import OTHER, label_of
 
 __all__ = ["Question", "peers", "questions", "truth_of"]
 

@@ -1,7 +1,7 @@
 """Streams of steps to predict: agents' histories and process logs, split as each is judged.
 
-*Agents.* The label of a step is its tool or command word (`onward.features.step_label`); those with
-less than half a percent of the training steps are one label, ``other``. A set whose steps have
+*Agents.* The label of a step is its tool or command word (`onward.features.next_task.label`); those
+with less than half a percent of the training steps are one label, ``other``. A set whose steps have
 times is judged on its last 20 %, any other by repositories, each by a model that never saw it. With
 a folder to test on, the whole of the folder to train on comes before it.
 
@@ -23,7 +23,7 @@ from experiments.held_out import History, dealt, read_sets
 
 from onward.data.errors import FormatError, NotFound
 from onward.data.events import Event, Outcome, Step
-from onward.features.step_label import frequent, label_of
+from onward.features.next_task.label import frequent, label_of
 
 __all__ = ["Log", "Task", "tasks_of"]
 

@@ -48,8 +48,8 @@ from numpy.typing import NDArray
 
 from onward.data.errors import OnwardError
 from onward.data.events import Step
-from onward.features.next_task import VOICES, NextFold
-from onward.features.step_label import OTHER, label_of
+from onward.features.next_task.fold import VOICES, NextFold
+from onward.features.next_task.label import OTHER, label_of
 from onward.models.next_task import CONFIDENT, NextTask, rows
 from onward.training.metrics import bootstrap, ece, reliability
 

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.resource_walk import PEERS, Walk
 from numpy.typing import NDArray
 
-from onward.features.series import HORIZONS_MIN
+from onward.features.resources.series import HORIZONS_MIN
 
 __all__ = ["JUDGED_MIN", "alarms", "by_series", "coverage", "interval", "wins"]
 

@@ -9,8 +9,9 @@ enforces: address space, a small tmpfs (where one may be mounted, else a limit o
 inodes, open files, processes. It takes what its shape says until the end, or until it is refused.
 Time is scaled: one real second counts as a minute. Many run at the same time, for they mostly
 sleep. The readings are `Sample` events in onward's Parquet table: one a minute of series time,
-host and session being the run, in the keys of a host (`onward.features.readings`), what is left
-and the total being those under the limit; a ``..._refused`` key marks the end of what was refused.
+host and session being the run, in the keys of a host (`onward.features.resources.readings`), what
+is left and the total being those under the limit; a ``..._refused`` key marks the end of what was
+refused.
 """
 
 from __future__ import annotations

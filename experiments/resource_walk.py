@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from onward.data.errors import FormatError, NotFound
 from onward.data.events import Event, Sample
 from onward.data.importers import read_parquet
-from onward.features.readings import Reading, readings
-from onward.features.series import FULL, Series, View
+from onward.features.resources.readings import Reading, readings
+from onward.features.resources.series import FULL, Series, View
 from onward.models.forecast import Forecast, Point
 from onward.models.outlook import UNIT, Ahead, Head, Outlook
 

@@ -37,8 +37,8 @@ from onward.data.errors import NotFound, OnwardError
 from onward.data.events import Step
 from onward.data.importers import read_parquet
 from onward.data.samples import resources_path, sample_path
-from onward.features.peaks import PEAK, Peaks
-from onward.features.series import View
+from onward.features.resources.peaks import PEAK, Peaks
+from onward.features.resources.series import View
 from onward.models.base import Rows, stacked
 from onward.models.forecast import Forecast, rows_of
 

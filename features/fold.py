@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Call, Decision, Event, Outcome, Prompt, Step, Verdict
-from onward.features import blocks
 from onward.features.action import Action, action_of
-from onward.features.action_types import KIND, STATIC_NAMES, WORD_SLOTS
-from onward.features.blocks import Place
+from onward.features.action.script import NO_SCRIPT, SCRIPT_NAMES, ScriptFacts
+from onward.features.action.types import KIND, STATIC_NAMES, WORD_SLOTS
 from onward.features.bounded import shed
-from onward.features.files import FileFact, since
 from onward.features.rates import NONE, REGRET, Rates
-from onward.features.script import NO_SCRIPT, SCRIPT_NAMES, ScriptFacts
 from onward.features.seen import of_bytes
-from onward.features.session import COMMON_SIZE, SEEN_SIZE, Session
-from onward.features.situation import Situation, situation_of
+from onward.features.step import blocks
+from onward.features.step.blocks import Place
+from onward.features.step.files import FileFact, since
+from onward.features.step.session import COMMON_SIZE, SEEN_SIZE, Session
+from onward.features.step.situation import Situation, situation_of
 from onward.features.words import WordWeights
 
 __all__ = ["NAMES", "VERSION", "Fold"]

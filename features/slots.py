@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zlib import crc32
 
-from onward.features.action_types import WORD_SLOTS
+from onward.features.action.types import WORD_SLOTS
 from onward.features.text import words_of
 
 __all__ = ["slots_of"]

@@ -1,8 +1,8 @@
 """P(a test fails | what changed): gradient-boosted trees over pairs of change and test.
 
 It learns from `TestRun`s, whose vectors were logged when the tests were about to run. The peer
-that it must beat is `onward.features.affected.by_counts`: how often tests failed that were touched
-in the same way, as running rates. Others stand beside it in `peers`.
+that it must beat is `onward.features.affected.fold.by_counts`: how often tests failed that were
+touched in the same way, as running rates. Others stand beside it in `peers`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.testing.runs import TestRun
-from onward.features.affected import NAMES, VERSION, by_counts, ground
+from onward.features.affected.fold import NAMES, VERSION, by_counts, ground
 from onward.features.rates import Rates
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.calibrate import Calibrator, fit

@@ -14,8 +14,8 @@ import numpy as np
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event
-from onward.features.fixes import NAMES, VERSION
-from onward.features.mined import Mined, mine
+from onward.features.fixes.fold import NAMES, VERSION
+from onward.features.fixes.mined import Mined, mine
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.calibrate import Calibrator, fit
 from onward.models.crossfit import out_of_fold

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
-from onward.features.causes import NAMES, SLOTS, Case, cause_vector
-from onward.features.rootcause import error_lines
+from onward.features.errors.causes import NAMES, SLOTS, Case, cause_vector
+from onward.features.errors.rootcause import error_lines
 from onward.models import calibrate
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.calibrate import Calibrator

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Step
-from onward.features.errors import is_error, program_of, speaking
-from onward.features.masks import WILD, masked
-from onward.features.pairs import NAMES, Side, pair_vector
+from onward.features.errors.fold import is_error, program_of, speaking
+from onward.features.errors.masks import WILD, masked
+from onward.features.errors.pairs import NAMES, Side, pair_vector
+from onward.features.errors.templates import Miner
 from onward.features.sentences import Embedder
-from onward.features.templates import Miner
 from onward.models.base import Matrix, Probabilities, Rows, stacked
 from onward.models.trees import Trees
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event
-from onward.features.changes import FIXES
-from onward.features.fixes import VERSION
-from onward.features.mined import Mined, mine
-from onward.features.remedies import REMEDY_NAMES
+from onward.features.fixes.changes import FIXES
+from onward.features.fixes.fold import VERSION
+from onward.features.fixes.mined import Mined, mine
+from onward.features.fixes.remedies import REMEDY_NAMES
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.crossfit import out_of_fold
 from onward.models.trees import Trees

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Sample
-from onward.features.readings import Reading, readings
-from onward.features.series import NAMES, Series
+from onward.features.resources.readings import Reading, readings
+from onward.features.resources.series import NAMES, Series
 from onward.models import calibrate
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.blend import MISS

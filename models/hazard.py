@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Step
-from onward.features.progress import NAMES, VERSION, WINDOW, Closed, Progress
+from onward.features.progress.fold import NAMES, VERSION, WINDOW, Closed, Progress
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.calibrate import Calibrator, fit
 from onward.models.trees import Trees

@@ -1,7 +1,7 @@
 """Intent: what kind of work a user's words will lead to.
 
-Boosted trees over `onward.features.intent`: the words themselves, how the last prompts went, and
-what the most similar past prompts led to. The classes' probabilities are then tempered on the
+Boosted trees over `onward.features.intent.fold`: the words themselves, how the last prompts went,
+and what the most similar past prompts led to. The classes' probabilities are then tempered on the
 newest rows (Guo et al., *On calibration of modern neural networks*, ICML 2017). Their peers need
 no fitting: the most frequent kind, the last prompt's, and that of the nearest past prompts by
 words and by vectors.
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Prompt, Step
-from onward.features.intent import NAMES, VERSION, IntentFold
+from onward.features.intent.fold import NAMES, VERSION, IntentFold
+from onward.features.intent.work import KINDS, Work
 from onward.features.sentences import Embedder
-from onward.features.work import KINDS, Work
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.trees import Trees
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Feedback
-from onward.features.memory import NAMES, VERSION, Memory
+from onward.features.memory.fold import NAMES, VERSION, Memory
 from onward.features.sentences import Embedder
 from onward.models.base import Matrix, Probabilities, Rows
 
@@ -261,7 +261,8 @@ def rows(events: Iterable[tuple[int, Event]], embedder: Embedder | None = None) 
         if isinstance(event, Feedback) and event.query:
             slot = memory.slot(event.note)
             if slot is not None:
-                memory.embed()
+                while memory.embed():
+                    pass
                 project = memory[slot].note.project
                 vector = memory.vector(event.query)
                 X = memory.columns(

@@ -1,8 +1,8 @@
 """Next step: which label comes next, of those that may?
 
 One model for any sequence of labels. The fold offers the likeliest labels, each with a row of
-numbers (`onward.features.next_task`); gradient-boosted trees say of each row whether it will be
-the one. They know a label by what is counted of it, never by its name, so what they learned
+numbers (`onward.features.next_task.fold`); gradient-boosted trees say of each row whether it will
+be the one. They know a label by what is counted of it, never by its name, so what they learned
 carries over to labels, agents and projects that they never saw.
 
 The rows of one question are then made into shares of 1: a softmax over the log of what the trees
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.events import Event, Step
-from onward.features.next_task import CANDIDATES, NAMES, VERSION, Asked, NextFold
-from onward.features.step_label import OTHER, label_of
+from onward.features.next_task.fold import CANDIDATES, NAMES, VERSION, Asked, NextFold
+from onward.features.next_task.label import OTHER, label_of
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.trees import Trees
 

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.features.series import FULL, HORIZONS_MIN, NAMES, Series, View
+from onward.features.resources.series import FULL, HORIZONS_MIN, NAMES, Series, View
 from onward.models.blend import Blend, Span
 from onward.models.calibrate import Calibrator
 

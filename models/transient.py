@@ -14,9 +14,9 @@ from typing import Any, Self
 import numpy as np
 
 from onward.data.events import Event
-from onward.features.fixes import VERSION
-from onward.features.mined import Mined, mine
-from onward.features.transient import TRANSIENT_NAMES
+from onward.features.fixes.fold import VERSION
+from onward.features.fixes.mined import Mined, mine
+from onward.features.fixes.transient import TRANSIENT_NAMES
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.logistic import Logistic
 

@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 SERVICE = pb.DESCRIPTOR.services_by_name["Decisions"].full_name
 """``onward.v1.Decisions``."""
 PREDICTIONS = prediction_pb2.DESCRIPTOR.services_by_name["Predictions"].full_name
-"""``onward.v1.Predictions``."""
+"""``onward.predictions.v1.Predictions``."""
 DOMAIN = "onward"
 """The ``domain`` of the ``google.rpc.ErrorInfo`` in every error's details."""
 

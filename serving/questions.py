@@ -1,8 +1,8 @@
 """What can be asked beside decisions, as a table; every door is made from it.
 
-HTTP takes a question at ``POST /v1/NAME``, gRPC as a method of ``onward.v1.Predictions`` whose
-messages are written from the same types (`onward.serving.pb.describe`), and `Client.ask` by its
-name.
+HTTP takes a question at ``POST /v1/NAME``, gRPC as a method of
+``onward.predictions.v1.Predictions`` whose messages are written from the same types
+(`onward.serving.pb.describe`), and `Client.ask` by its name.
 """
 
 from __future__ import annotations

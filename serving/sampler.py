@@ -1,7 +1,7 @@
 """Reads the machine's resources now and then, and hands each reading on as a `Sample`.
 
-Host, cgroup (version 2) and process trees, in the keys of `onward.features.readings`. A tree is
-what descends from a session leader or a child of the first process; the largest are named.
+Host, cgroup (version 2) and process trees, in the keys of `onward.features.resources.readings`. A
+tree is what descends from a session leader or a child of the first process; the largest are named.
 What cannot be read (another user's process, no cgroup, no such file) is left out, never an error.
 """
 
@@ -24,7 +24,7 @@ from onward.data.errors import SettingsError
 from onward.data.events import Sample
 from onward.data.ids import fresh_id
 
-__all__ = ["Sampler", "Trees", "cgroup"]
+__all__ = ["INTERVAL_S", "Sampler", "Trees", "cgroup"]
 
 log = logging.getLogger(__name__)
 

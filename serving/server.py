@@ -23,6 +23,7 @@ from onward.serving.http import HttpDoor
 from onward.serving.ledger import Ledger
 from onward.serving.metrics import Meter
 from onward.serving.runtime import Runtime
+from onward.serving.sampler import INTERVAL_S, Sampler
 from onward.serving.service import Service
 from onward.serving.settings import Settings
 from onward.serving.snapshot import Snapshots
@@ -59,7 +60,7 @@ class Server:
         self.snapshots = Snapshots(
             settings.home_dir,
             self.history,
-            lambda: seats(sentence_model(settings.home_dir)),
+            lambda: seats(sentence_model(settings.home_dir), without=settings.without),
         )
         self.ledger = Ledger(
             self.history,
@@ -75,6 +76,11 @@ class Server:
         )
         self.http = HttpDoor(self.service, settings, self.meter)
         self.grpc = GrpcDoor(self.service, settings, self.meter)
+        self.sampler = Sampler(
+            lambda sample: self.service.submit([sample]),
+            interval_s=settings.sample_s or INTERVAL_S,
+            folder=settings.home_dir,
+        )
         self._saved_seq = self.ledger.folded
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="onward-watch", daemon=True)
@@ -88,11 +94,14 @@ class Server:
             self.grpc.start()
             undo.pop_all()
         self._watcher.start()
+        if self.settings.sample_s:
+            self.sampler.start()
         settle_memory()
 
     def stop(self) -> None:
         """Accept nothing more, finish what runs, store what waits, save the state."""
         self._stopping.set()
+        self.sampler.stop()
         drain_s = self.settings.drain_s
         http = threading.Thread(target=self.http.stop, args=(drain_s,))
         http.start()

@@ -73,6 +73,10 @@ class Settings(HomeSettings, frozen=True, kw_only=True):
     """How often to look for a new bundle and for events that other processes wrote."""
     floor_ms: Seconds = 2.0
     """With less time than this left to a gRPC deadline, rules alone answer."""
+    without: tuple[str, ...] = ()
+    """Learned systems that are not kept ready (comma-separated names, as `next_task`)."""
+    sample_s: Seconds = 30.0
+    """Seconds between readings of the machine's resources; 0 takes none."""
     snapshot_events: Positive = 20_000
     """Save the folded state after this many new events; less makes restarts shorter."""
 

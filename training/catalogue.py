@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 from onward.data.events import Event
 from onward.data.importers.parquet import read_parquet
 from onward.data.samples import resources_path
-from onward.features.mined import Mined, mine
-from onward.features.remedies import REMEDY_NAMES
+from onward.data.testing.store import FILE, TestStore
+from onward.features.fixes.mined import Mined, mine
+from onward.features.fixes.remedies import REMEDY_NAMES
 from onward.features.sentences import Embedder
 from onward.models import (
+    affected,
     attempts,
     clusters,
     fixes,
@@ -36,7 +39,7 @@ Log = Iterable[tuple[int, Event]]
 _FIX_PEERS = ("share_signature", "share_kind", "share_all")
 
 
-def all_systems(embedder: Embedder | None = None) -> list[System]:
+def all_systems(embedder: Embedder | None = None, home: Path | None = None) -> list[System]:
     """The systems that a history is learned by.
 
     ``causes`` is not among them: a history holds no categories of builds' failures to learn from.
@@ -45,16 +48,37 @@ def all_systems(embedder: Embedder | None = None) -> list[System]:
     ----------
     embedder
         The sentence model, for what compares texts; None = they are compared by their words.
+    home
+        The state directory, where runs of tests may be recorded; None = there are none.
     """
+    tests = None if home is None else home / FILE
     mined = _mined_once()
     return [
         System(next_task.rows, next_task.NextTask, next_task.peers, brier_losses, "Brier"),
         System(hazard.rows, hazard.Hazard, hazard.peers, brier_losses, "Brier", said=_standstill),
-        System(fixes.rows, fixes.FixRanker, _fix_peers, brier_losses, "Brier", said=_fix_shares),
         System(
-            attempts.rows, attempts.Attempts, attempts.peers, brier_losses, "Brier", said=_passes
+            lambda log: fixes.rows_of(mined(log)),
+            fixes.FixRanker,
+            _fix_peers,
+            brier_losses,
+            "Brier",
+            said=_fix_shares,
         ),
-        System(transient.rows, transient.Transient, transient.peers, brier_losses, "Brier"),
+        System(
+            lambda log: attempts.rows_of(mined(log)),
+            attempts.Attempts,
+            attempts.peers,
+            brier_losses,
+            "Brier",
+            said=_passes,
+        ),
+        System(
+            lambda log: transient.rows_of(mined(log)),
+            transient.Transient,
+            transient.peers,
+            brier_losses,
+            "Brier",
+        ),
         System(
             partial(clusters.rows, embedder=embedder),
             clusters.Pairs,
@@ -80,7 +104,24 @@ def all_systems(embedder: Embedder | None = None) -> list[System]:
         System(
             _resource_rows, forecast.Forecast, forecast.peers, forecast.losses, "pinball and Brier"
         ),
+        *([] if tests is None or not tests.exists() else [_affected(tests)]),
     ]
+
+
+def _affected(path: Path) -> System:
+    """P(fail) of tests: from their own record, which the log knows nothing of."""
+
+    def rows(_log: Log) -> Rows:
+        with TestStore(path, read_only=True) as store:
+            return affected.rows(store.runs())
+
+    return System(rows, affected.Affected, _affected_peers, brier_losses, "Brier", said=_passes)
+
+
+def _affected_peers(train: Rows, test: Rows) -> dict[str, NDArray[np.float64]]:
+    """Those of the trivial ways that say probabilities."""
+    said = affected.peers(train, test)
+    return {name: said[name] for name in ("counts", "base")}
 
 
 def _mined_once() -> Callable[[Log], list[Mined]]:

@@ -106,7 +106,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         more = rehearsal(history, rows[: len(parts.fit)], seed=settings.seed)
         tell("rehearsing", 1.0)
         parts_beside, missing = fit_systems(
-            all_systems(_sentences(settings, notes)),
+            all_systems(_sentences(settings, notes), settings.home_dir),
             partial(history.scan, after=max(0, data.last_seq - MAX_EVENTS), until=data.last_seq),
             seed=settings.seed,
             tell=tell,

@@ -97,7 +97,9 @@ def _part_files(part: PartDraft) -> dict[str, bytes]:
     np.savez_compressed(rows, allow_pickle=False, X=part.X, p=part.native)
     return {
         f"{part.name}.onnx": part.onnx,
-        f"{part.name}.json": msgspec.json.encode(part.facts),
+        f"{part.name}.json": msgspec.json.encode(
+            part.facts | {"beats_peer": part.about.beats_peer}
+        ),
         f"{part.name}.npz": rows.getvalue(),
     }
 

@@ -20,9 +20,9 @@ from experiments.affected.mutations import mutations
 from experiments.affected.project import Desk, Outcome
 from numpy.typing import NDArray
 
-from onward.features.affected import NAMES
-from onward.features.change import kind_of
-from onward.features.touch import vector_table
+from onward.features.affected.change import kind_of
+from onward.features.affected.fold import NAMES
+from onward.features.affected.touch import vector_table
 from onward.serving.answers.affected import Ranked, Suite
 
 __all__ = ["Step", "Told", "overhead", "replay"]

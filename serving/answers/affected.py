@@ -20,10 +20,10 @@ from onward.data.testing.source import Source, read_source
 from onward.data.testing.store import FILE, TestStore
 from onward.data.testing.tree import Stamps, environment, links, scan
 from onward.decisions.selection import Candidate
-from onward.features.affected import VERSION, TestFold, by_counts
-from onward.features.change import Change, Tree, change_between, kind_of, settings_of
-from onward.features.marks import Known
-from onward.features.touch import Touch, touches, vector_table
+from onward.features.affected.change import Change, Tree, change_between, kind_of, settings_of
+from onward.features.affected.fold import VERSION, TestFold, by_counts
+from onward.features.affected.marks import Known
+from onward.features.affected.touch import Touch, touches, vector_table
 
 if TYPE_CHECKING:
     import numpy as np

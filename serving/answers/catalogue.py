@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from onward.features.sentences import Embedder, lazy_embedder
@@ -17,18 +18,20 @@ from onward.serving.answers.next_task import NextTaskAnswerer
 __all__ = ["seats", "sentence_model"]
 
 
-def seats(embedder: Embedder | None = None) -> list[Seat]:
+def seats(embedder: Embedder | None = None, *, without: Collection[str] = ()) -> list[Seat]:
     """One of each, with nothing learned.
 
     Parameters
     ----------
     embedder
         Makes vectors of texts; without it they are compared by their words, and answers say so.
+    without
+        Names of those that are left out.
     """
     steps, fixes = NextTaskAnswerer(), FixAnswers()
     errors, memory, intent = Errors(embedder), Recaller(embedder), IntentAnswerer(embedder)
     hazard, forecast = HazardAnswers(), ForecastAnswerer()
-    return [
+    every = [
         Seat(steps, {"next_task": steps.use}),
         Seat(hazard, {"hazard": hazard.use}),
         Seat(
@@ -44,6 +47,7 @@ def seats(embedder: Embedder | None = None) -> list[Seat]:
         Seat(intent, {"intent": intent.use}),
         Seat(forecast, {"forecast": forecast.use}),
     ]
+    return [seat for seat in every if seat.answerer.name not in without]
 
 
 def sentence_model(home: Path) -> Embedder | None:

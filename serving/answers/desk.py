@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from onward.data.errors import BundleError, OnwardError
+from onward.data.errors import BundleError, OnwardError, Unavailable
 from onward.data.events import Decision, Event
 from onward.serving.answers.base import Answerer, Part, Seat
 
@@ -68,6 +68,9 @@ class Desk:
         while self._waiting:
             with self._lock:
                 self._take_in(min(SIP, len(self._waiting)))
+        tend = getattr(self._answerer, "tend", None)  # what an answerer does when nobody asks
+        if tend is not None:
+            tend()
 
     def dump(self) -> bytes:
         """What was folded, with all that waits."""
@@ -135,8 +138,11 @@ class Answers:
                 desk.put(event)
 
     def ask(self, system: str, method: str, request: Any) -> Any:
-        """The answer of one learned system."""
-        return self._desks[system].ask(method, request)
+        """The answer of one learned system; raises `Unavailable` where it is switched off."""
+        desk = self._desks.get(system)
+        if desk is None:
+            raise Unavailable(f"{system} is switched off; see ONWARD_WITHOUT.", system=system)
+        return desk.ask(method, request)
 
     def catch_up(self) -> None:
         """Learn what waits at every desk."""
@@ -144,8 +150,14 @@ class Answers:
             desk.catch_up()
 
     def dump(self) -> dict[str, bytes]:
-        """What every desk has folded."""
-        return {name: desk.dump() for name, desk in self._desks.items()}
+        """What every desk has folded; one that cannot be saved is left out, and folded anew."""
+        saved: dict[str, bytes] = {}
+        for name, desk in self._desks.items():
+            try:
+                saved[name] = desk.dump()
+            except Exception:  # a server that stops must save all the rest
+                log.exception("what %s folded cannot be saved", name)
+        return saved
 
     def load(self, saved: Mapping[str, bytes]) -> None:
         """Go on from a dump.

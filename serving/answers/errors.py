@@ -1,7 +1,7 @@
 """What is this error? Its cluster, its cause, and which errors are near it.
 
-The clusters are folded from the steps that failed (`onward.features.errors`). The category of a
-build's or a test run's failure comes from the model ``causes``; without it, from four regular
+The clusters are folded from the steps that failed (`onward.features.errors.fold`). The category of
+a build's or a test run's failure comes from the model ``causes``; without it, from four regular
 expressions, and the answer says so. With a sentence model each cluster has a vector, and the
 answer names the nearest; a message whose cluster is known needs no embedding. Which of the near
 ones say the same, the model ``clusters`` judges where it is there.
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError, NotFound
 from onward.data.events import Call, Event, Step
-from onward.features.causes import cause_vector
-from onward.features.errors import ErrorFold, Speaking, is_error, program_of, speaking
-from onward.features.masks import WILD
-from onward.features.pairs import Side, pair_vector
+from onward.features.errors.causes import cause_vector
+from onward.features.errors.fold import ErrorFold, Speaking, is_error, program_of, speaking
+from onward.features.errors.masks import WILD
+from onward.features.errors.pairs import Side, pair_vector
+from onward.features.errors.templates import Cluster, Merge
 from onward.features.sentences import Embedder
-from onward.features.templates import Cluster, Merge
 from onward.models.calibrate import Calibrator
 from onward.models.causes import UNKNOWN, by_words
 from onward.serving.answers.base import Part

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from onward.data.errors import BundleError, NotFound
 from onward.data.events import Call, Event, Step
 from onward.decisions.risk import Guardrail, Threshold
-from onward.features.attempts import Failing
-from onward.features.changes import FIXES
-from onward.features.faults import CLASSES
-from onward.features.fixes import NAMES, Fixes, example_keys
+from onward.features.fixes.attempts import Failing
+from onward.features.fixes.changes import FIXES
+from onward.features.fixes.faults import CLASSES
+from onward.features.fixes.fold import NAMES, Fixes, example_keys
+from onward.features.fixes.remedies import backed_off
+from onward.features.fixes.transient import TRANSIENT_NAMES, retry_after, retry_keys
 from onward.features.rates import NONE
-from onward.features.remedies import backed_off
-from onward.features.transient import TRANSIENT_NAMES, retry_after, retry_keys
 from onward.models.attempts import ONLINE
 from onward.models.calibrate import Calibrator
 from onward.models.counts import lower_bound

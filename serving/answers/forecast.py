@@ -13,10 +13,10 @@ import msgspec
 
 from onward.data.errors import BundleError
 from onward.data.events import Call, Event, Sample, Step
-from onward.features.blame import Growth
-from onward.features.peaks import Peaks
-from onward.features.readings import readings
-from onward.features.series import Series
+from onward.features.resources.blame import Growth
+from onward.features.resources.peaks import Peaks
+from onward.features.resources.readings import readings
+from onward.features.resources.series import Series
 from onward.models.blend import Span
 from onward.models.outlook import Ahead, Head, Outlook, exhaustion_minutes
 from onward.serving.answers.base import Part

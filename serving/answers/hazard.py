@@ -15,9 +15,9 @@ from msgspec import Meta
 
 from onward.data.errors import BundleError
 from onward.data.events import Event
-from onward.features.course import Course
-from onward.features.progress import VERSION, WINDOW, Progress
-from onward.features.standstill import (
+from onward.features.progress.course import Course
+from onward.features.progress.fold import VERSION, WINDOW, Progress
+from onward.features.progress.standstill import (
     MOVES,
     Standstill,
     StandstillKind,

@@ -10,9 +10,9 @@ from msgspec import Meta
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt
-from onward.features.intent import VERSION, IntentFold, Near
+from onward.features.intent.fold import VERSION, IntentFold, Near
+from onward.features.intent.work import KINDS
 from onward.features.sentences import Embedder
-from onward.features.work import KINDS
 from onward.models.intent import PEERS, tempered
 from onward.serving.answers.base import Part
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Feedback, Note
-from onward.features.memory import CAPACITY, NAMES, VERSION, Candidates, Memory
+from onward.features.memory.fold import CAPACITY, NAMES, VERSION, Candidates, Memory
 from onward.features.sentences import Embedder
 from onward.models.memory import fixed, forgetting
 from onward.serving.answers.base import Part

@@ -9,6 +9,7 @@ beat it, counts under the last labels answer, and a note says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -17,12 +18,12 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
-from onward.data.events import Event, Step, command_of
+from onward.data.events import Call, Event, Step, command_of
 from onward.decisions.reversibility import Level, classify
-from onward.features.next_examples import Example, Examples
-from onward.features.next_task import VOICES, NextFold
+from onward.features.next_task.examples import Example, Examples
+from onward.features.next_task.fold import VOICES, NextFold
+from onward.features.next_task.label import OTHER, label_of
 from onward.features.shell import parse
-from onward.features.step_label import OTHER, label_of
 from onward.models.next_task import CONFIDENT, Sharpness
 from onward.serving.answers.base import Part
 
@@ -195,6 +196,13 @@ class _State(msgspec.Struct):
 def _level(example: Example, request: NextRequest) -> str:
     """How far an example can be undone."""
     call = example.call(session=request.session, agent=request.agent, project=request.project)
+    return _judged(msgspec.json.encode(call))
+
+
+@lru_cache(maxsize=1024)
+def _judged(encoded: bytes) -> str:
+    """How far a call can be undone; the same calls are asked about again and again."""
+    call = msgspec.json.decode(encoded, type=Call)
     command = command_of(call)
     return classify(call, None if command is None else parse(command)).level.value
 

@@ -20,7 +20,7 @@ _HEAD = """\
 // Written from onward/serving/questions.py by onward/serving/pb/generate.py; change it there.
 syntax = "proto3";
 
-package onward.v1;
+package onward.predictions.v1;
 
 import "google/protobuf/struct.proto";
 """

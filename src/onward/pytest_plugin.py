@@ -301,7 +301,7 @@ class Recorder:
     def _keep(self) -> None:
         from onward.data.testing.book import Book
         from onward.data.testing.runs import TestRun, Verdicts
-        from onward.features.affected import NAMES, VERSION
+        from onward.features.affected.fold import NAMES, VERSION
 
         suite = self._opened()
         book = Book()

@@ -13,7 +13,7 @@ import pytest
 
 from onward.data.events import Sample
 from onward.data.importers import read_parquet
-from onward.features.readings import readings
+from onward.features.resources.readings import readings
 
 pytest.importorskip("lightgbm")
 pytest.importorskip("pyarrow")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onward.features.alike import Alike, plain_key
+from onward.features.memory.alike import Alike, plain_key
 
 NOTE = "Take the lock file before the settings are written, since two servers may share one home."
 COPIES = [

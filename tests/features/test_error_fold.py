@@ -6,7 +6,7 @@ import pytest
 
 from onward.data.errors import BundleError
 from onward.data.events import Outcome, Prompt, Step
-from onward.features.errors import EXAMPLES, ErrorFold, is_error, speaking
+from onward.features.errors.fold import EXAMPLES, ErrorFold, is_error, speaking
 
 
 def step(output: str, *, command: str = "python a.py", number: int = 0, **more: object) -> Step:

@@ -11,12 +11,12 @@ from tests.mending import mending_log, shell
 
 from onward.data.errors import BundleError
 from onward.data.events import Call, Outcome, Step
-from onward.features.changes import FIXES
-from onward.features.checks import check_of, failed, same_check
-from onward.features.faults import CLASSES, fault_of, signature
-from onward.features.fixes import NAMES, REMEDY_NAMES, TRANSIENT_NAMES, Fixes
-from onward.features.mined import mine
-from onward.features.transient import retry_after
+from onward.features.fixes.changes import FIXES
+from onward.features.fixes.checks import check_of, failed, same_check
+from onward.features.fixes.faults import CLASSES, fault_of, signature
+from onward.features.fixes.fold import NAMES, REMEDY_NAMES, TRANSIENT_NAMES, Fixes
+from onward.features.fixes.mined import mine
+from onward.features.fixes.transient import retry_after
 
 
 def bash(command: str) -> Call:

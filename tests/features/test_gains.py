@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from onward.data.events import Outcome, Step
 from onward.features.action import action_of
-from onward.features.gains import MAX_FACTS, MAX_LINES, Gain, Ledger, masked, masked_lines
+from onward.features.progress.gains import MAX_FACTS, MAX_LINES, Gain, Ledger, masked, masked_lines
 
 OK, ERROR = Outcome.OK, Outcome.ERROR
 

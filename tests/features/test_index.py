@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from onward.data.errors import BundleError, InputError
-from onward.features.index import Index, Limits, Nearest
+from onward.features.memory.index import Index, Limits, Nearest
 
 DIM = 16
 EXACT = Limits(1 << 40, 1 << 40)
@@ -90,6 +90,17 @@ def test_a_lost_graph_is_built_anew(tmp_path: Path) -> None:
 
     assert (again.kind, len(again)) == ("hnsw", 200)
     assert again.search(rows[5], 1).slots.tolist() == [5]
+
+
+def test_without_faiss_the_exact_search_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where FAISS is not installed any number of vectors is searched exactly."""
+    monkeypatch.setattr("onward.features.memory.index.find_spec", lambda name: None)
+    rows = unit_rows(400)
+
+    index = filled(WAYS["hnsw"], rows)
+
+    assert index.kind == "exact"
+    assert index.search(rows[9], 1).slots.tolist() == [9]
 
 
 def test_damaged_vectors_are_named(tmp_path: Path) -> None:

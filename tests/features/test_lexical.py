@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onward.features.lexical import EVIDENCE, MAX_TERMS, Lexical, terms
+from onward.features.memory.lexical import EVIDENCE, MAX_TERMS, Lexical, terms
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), max_size=8)
 

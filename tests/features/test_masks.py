@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onward.features.masks import MAX_TOKENS, WILD, masked, shown
+from onward.features.errors.masks import MAX_TOKENS, WILD, masked, shown
 
 PAIRS = (
     ("took 12 ms", "took 3.5 seconds"),

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Feedback, Note, Outcome, Step
-from onward.features.kept import HALF_LIFE_S, Facts, Kept
-from onward.features.memory import NAMES, Candidates, Memory
+from onward.features.memory.fold import NAMES, Candidates, Memory
+from onward.features.memory.kept import HALF_LIFE_S, Facts, Kept
 from onward.features.sentences import Embedder, open_embedder
 
 _TEXT = (

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from onward.data.errors import BundleError
 from onward.data.events import Call, Event, Outcome, Prompt, Step
-from onward.features.next_counts import Counts
-from onward.features.next_labels import MAX_LABELS
-from onward.features.next_task import CANDIDATES, NAMES, NextFold
-from onward.features.next_trail import MAX_EXACT, MAX_FILES, MAX_FOLLOWED
-from onward.features.next_weights import LabelWeights
-from onward.features.step_label import NOTHING, OTHER, frequent, label_of
+from onward.features.next_task.counts import Counts
+from onward.features.next_task.fold import CANDIDATES, NAMES, NextFold
+from onward.features.next_task.label import NOTHING, OTHER, frequent, label_of
+from onward.features.next_task.labels import MAX_LABELS
+from onward.features.next_task.trail import MAX_EXACT, MAX_FILES, MAX_FOLLOWED
+from onward.features.next_task.weights import LabelWeights
 
 
 def shell(command: str) -> Call:
@@ -274,7 +274,7 @@ def test_another_process_gives_the_same_rows() -> None:
     """Hashes do not depend on the process: what is trained in one serves in another."""
     code = (
         "from onward.data.events import Outcome, Step\n"
-        "from onward.features.next_task import NextFold\n"
+        "from onward.features.next_task.fold import NextFold\n"
         "fold = NextFold()\n"
         "for n in range(60):\n"
         "    tool = 'ab'[n % 2]\n"

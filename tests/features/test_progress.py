@@ -8,8 +8,8 @@ import pytest
 
 from onward.data.errors import BundleError
 from onward.data.events import Outcome, Prompt, Step
-from onward.features.progress import MAX_SESSIONS, NAMES, WINDOW, Closed, Progress
-from onward.features.standstill import StandstillKind, standstill_of
+from onward.features.progress.fold import MAX_SESSIONS, NAMES, WINDOW, Closed, Progress
+from onward.features.progress.standstill import StandstillKind, standstill_of
 
 OK, ERROR = Outcome.OK, Outcome.ERROR
 

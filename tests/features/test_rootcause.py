@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onward.features.rootcause import HEAD, TAIL, error_lines, root_cause
+from onward.features.errors.rootcause import HEAD, TAIL, error_lines, root_cause
 
 PYTHON = """Traceback (most recent call last):
   File "a.py", line 3, in <module>

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.data.events import Call, Outcome, Step
-from onward.features.blame import Growth
-from onward.features.peaks import Peaks
-from onward.features.readings import readings
-from onward.features.series import NAMES, SPARSE_STEPS, TICKS, Series
+from onward.features.resources.blame import Growth
+from onward.features.resources.peaks import Peaks
+from onward.features.resources.readings import readings
+from onward.features.resources.series import NAMES, SPARSE_STEPS, TICKS, Series
 
 
 def walked(values: list[float], *, limit: float = math.nan, every_s: float = 60.0) -> Series:

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.data.errors import BundleError
-from onward.features.masks import masked
-from onward.features.templates import OFTEN, VALUES, Merge, Miner, MinerState
+from onward.features.errors.masks import masked
+from onward.features.errors.templates import OFTEN, VALUES, Merge, Miner, MinerState
 
 NAMES = ("ann", "bob", "cid", "dan", "eve", "fay")
 LINES = st.lists(

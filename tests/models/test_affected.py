@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import onnxruntime
@@ -9,9 +11,10 @@ import pytest
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.testing.runs import TestRun, Verdicts
-from onward.features.affected import GROUND_PRIORS, NAMES, VERSION, TestFold, by_counts, ground
+from onward.features.affected.fold import GROUND_PRIORS, NAMES, VERSION, TestFold, by_counts, ground
 from onward.models.affected import Affected, calibrated, peers, rows
 from onward.models.base import Learned, Rows
+from onward.serving.answers.affected import live_part
 
 RAN, MUST, RARE = (NAMES.index(name) for name in ("ran", "must", "rarest"))
 
@@ -84,6 +87,22 @@ def test_the_exported_model_is_the_same(model: Affected, table: Rows) -> None:
     assert np.abs(served - model.calibrated(table.X)).max() < 1e-4
 
 
+def test_a_published_model_answers(model: Affected, table: Rows, tmp_path: Path) -> None:
+    """What lies in the live bundle is used as it was fitted; where nothing lies, nothing is."""
+    assert live_part(tmp_path) is None
+    folder = tmp_path / "bundles" / "v1"
+    folder.mkdir(parents=True)
+    (tmp_path / "bundles" / "current").write_text("v1")
+    (folder / "affected.onnx").write_bytes(model.to_onnx())
+    (folder / "affected.json").write_bytes(msgspec.json.encode(model.facts()))
+
+    part = live_part(tmp_path)
+    assert part is not None
+    assert np.abs(part.run(table.X)[:, 1] - model.predict(table.X)).max() < 1e-5
+    (folder / "affected.json").write_bytes(msgspec.json.encode({"features": "other"}))
+    assert live_part(tmp_path) is None
+
+
 def test_few_failures_teach_nothing() -> None:
     """Without runs, or with too few failures, it says so."""
     with pytest.raises(NotEnoughData):
@@ -150,9 +169,9 @@ def test_a_test_that_flips_without_cause_is_called_flaky() -> None:
 
 def test_the_fold_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a long stream of ever new tests and files its size stops growing."""
-    monkeypatch.setattr("onward.features.affected.MAX_TESTS", 50)
-    monkeypatch.setattr("onward.features.affected.MAX_FILES", 20)
-    monkeypatch.setattr("onward.features.affected.MAX_PARTNERS", 10)
+    monkeypatch.setattr("onward.features.affected.fold.MAX_TESTS", 50)
+    monkeypatch.setattr("onward.features.affected.fold.MAX_FILES", 20)
+    monkeypatch.setattr("onward.features.affected.fold.MAX_PARTNERS", 10)
     fold, sizes = TestFold(), []
     for number in range(1, 200):
         run = a_run(number, tests=20)

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from onward.data.errors import NotEnoughData
-from onward.features.causes import SLOTS, Case, cause_vector
+from onward.features.errors.causes import SLOTS, Case, cause_vector
 from onward.models.base import Learned
 from onward.models.calibrate import Calibrator
 from onward.models.causes import UNKNOWN, Causes, by_words, labels_of, peers, rows

@@ -11,8 +11,8 @@ pytest.importorskip("lightgbm")
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Outcome, Step
-from onward.features.masks import masked
-from onward.features.pairs import NAMES, Side, pair_vector
+from onward.features.errors.masks import masked
+from onward.features.errors.pairs import NAMES, Side, pair_vector
 from onward.models.base import Learned, Rows
 from onward.models.clusters import Pairs, joined, labelled, peers, rows
 

@@ -11,8 +11,8 @@ import pytest
 from tests.mending import mending_log
 
 from onward.data.errors import NotEnoughData
-from onward.features.changes import FIXES
-from onward.features.mined import Mined, mine
+from onward.features.fixes.changes import FIXES
+from onward.features.fixes.mined import Mined, mine
 from onward.models import attempts, fixes, transient
 from onward.models.base import Learned, Rows
 from onward.models.fixes import PRECISION, shares, speaks_from

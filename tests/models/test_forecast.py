@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.events import Event, Sample
-from onward.features.series import Series
+from onward.features.resources.series import Series
 from onward.models.base import Learned, Rows
 from onward.models.blend import Blend
 from onward.models.forecast import SETTINGS, Forecast, losses, peers, rows

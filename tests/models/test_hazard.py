@@ -10,7 +10,7 @@ import pytest
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Outcome, Step
-from onward.features.progress import NAMES
+from onward.features.progress.fold import NAMES
 from onward.models.base import Learned, Rows, stacked
 from onward.models.hazard import ALARMS, Hazard, Windows, peers, rows
 

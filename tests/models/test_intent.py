@@ -13,8 +13,8 @@ import pytest
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.events import Event, Outcome, Prompt, Step
-from onward.features.intent import NAMES, IntentFold
-from onward.features.work import KINDS, Work
+from onward.features.intent.fold import NAMES, IntentFold
+from onward.features.intent.work import KINDS, Work
 from onward.models.base import Learned, Rows
 from onward.models.intent import Intent, peers, rows
 from onward.serving.answers.base import Answerer, Part
@@ -170,7 +170,7 @@ def test_a_fold_that_was_saved_goes_on_the_same() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Old prompts are forgotten, and what is left still answers."""
-    monkeypatch.setattr("onward.features.intent.MAX_PROMPTS", 50)
+    monkeypatch.setattr("onward.features.intent.fold.MAX_PROMPTS", 50)
     fold = IntentFold()
     for _, event in talk(300):
         fold.learn(event)

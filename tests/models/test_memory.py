@@ -9,7 +9,7 @@ import pytest
 
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Feedback, Note
-from onward.features.memory import NAMES
+from onward.features.memory.fold import NAMES
 from onward.models.base import Learned, Rows
 from onward.models.memory import Ranker, fixed, peers, rows
 

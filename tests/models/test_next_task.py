@@ -9,7 +9,7 @@ pytest.importorskip("lightgbm")
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.events import Event, Outcome, Step
-from onward.features.next_task import NAMES, NextFold
+from onward.features.next_task.fold import NAMES, NextFold
 from onward.models.base import Learned, Rows
 from onward.models.next_task import NextTask, Sharpness, peers, rows
 

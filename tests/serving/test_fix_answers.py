@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tests.mending import ERRORS, mending_log, shell
 
 from onward.data.errors import BundleError, NotFound
-from onward.features.changes import FIXES
-from onward.features.mined import mine
+from onward.features.fixes.changes import FIXES
+from onward.features.fixes.mined import mine
 from onward.models import attempts, fixes, transient
 from onward.serving.answers.base import Answerer, Part
 from onward.serving.answers.fixes import AttemptRequest, FixAnswers, FixRequest

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Outcome, Step
-from onward.features.progress import VERSION
+from onward.features.progress.fold import VERSION
 from onward.models.calibrate import Calibrator
 from onward.serving.answers.base import Answerer, Part
 from onward.serving.answers.hazard import PEER_ALARM, HazardAnswers, HazardRequest

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Feedback, Note
-from onward.features.memory import NAMES
+from onward.features.memory.fold import NAMES
 from onward.features.sentences import About
 from onward.models.base import Rows
 from onward.models.memory import Ranker

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from onward.cli import exits
+from onward.cli.affected import affected
 from onward.cli.arguments import a_path
 from onward.cli.ask import ask
 from onward.cli.decide import decide
@@ -81,6 +82,7 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     serve: "onward serve --http-port 9000",
     decide: "onward decide 'git push --force'",
     ask: "onward ask errors output=@build.log",
+    affected: "onward affected --budget 60",
     replay: "onward replay ~/.claude/projects --html replay.html",
     why: "onward why 3f2a9c7d51e04b68",
     status: "onward status",

@@ -8,7 +8,7 @@ import pytest
 
 from onward.data.errors import BundleError
 from onward.data.events import Outcome, Prompt, Step
-from onward.features.next_task import NAMES, VERSION
+from onward.features.next_task.fold import NAMES, VERSION
 from onward.serving.answers.base import Answerer, Part
 from onward.serving.answers.next_task import NextAnswer, NextRequest, NextTaskAnswerer
 

@@ -1,0 +1,1 @@
+"""Errors, folded into templates that keep their ids, with the line and the cause of each."""

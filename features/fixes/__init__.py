@@ -1,0 +1,1 @@
+"""Failing checks and what mended them, mined from history as it comes."""

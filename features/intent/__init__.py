@@ -1,0 +1,1 @@
+"""What a user's words led to, folded."""

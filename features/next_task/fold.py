@@ -1,0 +1,379 @@
+"""The fold behind the next step: which labels may come, and what speaks for each.
+
+`NextFold.ask` gives the likeliest labels of a session's next step with a row of numbers for each,
+from what was learned so far, and changes nothing. `NextFold.learn` takes in one event. A label is
+what `onward.features.next_task.label` gives; any sequence of named steps will do, for outcomes,
+outputs, words and times count where there are any.
+
+Six voices speak for each label: counts under the last labels, under what the last steps were and
+gave, in the project, in the session, of late, and running weights of all that is known. A model
+weighs them (`onward.models.next_task`); `Asked.voices` has them bare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from onward.data.errors import BundleError
+from onward.data.events import Event, Prompt, Step
+from onward.features.action import action_of
+from onward.features.next_task.ahead import ahead
+from onward.features.next_task.contexts import HASHED, Now, now_of
+from onward.features.next_task.counts import Counts
+from onward.features.next_task.label import OTHER, label_of
+from onward.features.next_task.labels import RARE, Labels
+from onward.features.next_task.state import STATE_NAMES, state_of
+from onward.features.next_task.trail import BEFORE, Trail
+from onward.features.next_task.weights import LabelWeights
+from onward.features.step.files import NEVER, since
+
+__all__ = ["CANDIDATES", "NAMES", "VERSION", "VOICES", "Asked", "NextFold"]
+
+CANDIDATES = 12
+"""Labels that get a row; the truth is among them in some 97 of 100 steps."""
+MAX_SESSIONS, MAX_PLACES = 128, 256
+_LEAST = 1e-6
+
+VOICES = ("steps", "shapes", "place", "session", "recent", "weights")
+"""What speaks for a label, in the order of `Asked.voices`."""
+_WEIGHTS = VOICES.index("weights")
+_OWN_NAMES = (
+    *(f"log_{voice}" for voice in VOICES),
+    *("log_mean", "behind_shapes", "behind_session", "behind_weights", "rank"),
+    *("times", "since", "is_last", "is_last_2", "followed", "label_kind", "share", "session_share"),
+)
+NAMES: tuple[str, ...] = (*STATE_NAMES, *_OWN_NAMES)
+"""Names of the numbers in a row, in order: those of the session, then those of the label."""
+
+_MEANING = 1
+"""Raise this when a number changes its meaning but not its name."""
+VERSION: str = hashlib.sha256(f"{_MEANING}:{HASHED}:{','.join(NAMES)}".encode()).hexdigest()[:12]
+"""Changes whenever the meaning of a row changes."""
+
+
+class Asked(NamedTuple):
+    """What is known of a session's next step."""
+
+    labels: tuple[str, ...]
+    """(c,) the likeliest labels, likeliest first; `OTHER` stands for all rare ones."""
+    X: NDArray[np.float32]
+    """(c, d) a row for each, columns as `NAMES`."""
+    voices: NDArray[np.float64]
+    """(voices, c) probabilities of each, by `VOICES`."""
+
+
+class _Place(msgspec.Struct, gc=False):
+    """What an agent did last in one project."""
+
+    labels: list[int] = msgspec.field(default_factory=list)
+    at: float = 0.0
+
+
+class NextFold:
+    """The state of everything that was learned, and the rows that it gives.
+
+    >>> from onward.data.events import Outcome
+    >>> fold = NextFold()
+    >>> for n, tool in enumerate(["look", "change"] * 20):
+    ...     fold.learn(Step(id=str(n), session="s", tool=tool, outcome=Outcome.OK))
+    >>> fold.ask("s").labels[0]
+    'look'
+    """
+
+    def __init__(self) -> None:
+        self.steps = Counts()
+        self.places = Counts(capacity=12_000)
+        self.recent = Counts(capacity=4_000, keep=0.97)
+        self._weights = LabelWeights()
+        self._trails: dict[str, Trail] = {}
+        self._homes: dict[int, _Place] = {}
+        self._labels = Labels()
+        self._learned = 0
+        self._view: tuple[object, Now, NDArray[np.float32]] | None = None
+
+    # -- asking --------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        session: str,
+        *,
+        agent: str = "",
+        project: str = "",
+        vocabulary: Sequence[str] | None = None,
+    ) -> Asked:
+        """The likeliest labels of a session's next step.
+
+        Parameters
+        ----------
+        session, agent, project
+            Whose step it is; a session that was never met is asked about as at its start.
+        vocabulary
+            The labels to tell apart, all others count as `OTHER`; None = all that are known.
+        """
+        trail = self._trails.get(session, _FRESH)
+        now, said = self._seen(session, agent, project)
+        spread = self._spread(now, trail, said)
+        if vocabulary is None:
+            vocabulary = tuple(self._labels.ids)
+        wanted = [label for label in vocabulary if label != OTHER]
+        ids = [self._labels.find(label) for label in wanted]
+        voices = _merged(spread, ids)
+        logs = np.log(voices)
+        mean = logs.mean(0)
+        order = np.argsort(-mean, kind="stable")[:CANDIDATES]
+        names = [*wanted, OTHER]
+        own = self._own(trail, now, [*ids, RARE], order)
+        top = logs.max(1)
+        X = np.empty((len(order), len(NAMES)), np.float32)
+        at = len(STATE_NAMES)
+        X[:, :at] = state_of(trail)
+        X[:, at : at + len(VOICES)] = logs[:, order].T
+        at += len(VOICES)
+        X[:, at] = mean[order]
+        for voice in (1, 3, _WEIGHTS):
+            at += 1
+            X[:, at] = logs[voice, order] - top[voice]
+        X[:, at + 1 :] = own
+        return Asked(tuple([names[i] for i in order]), X, voices[:, order])
+
+    @property
+    def started(self) -> bool:
+        """Whether any label was learned yet."""
+        return bool(self._labels.ids)
+
+    def known(self, label: str) -> bool:
+        """Whether a label has a number of its own."""
+        return label in self._labels.ids
+
+    def followed(
+        self, session: str, agent: str, project: str, label: str
+    ) -> dict[str, tuple[int, int]]:
+        """How often a label came after the session's last one, of how many times.
+
+        Gives ``session``, ``project`` and ``history``, each with its two counts.
+        """
+        trail = self._trails.get(session, _FRESH)
+        now, _ = self._seen(session, agent, project)
+        tables = {
+            "session": trail.counts.of(now.session[1]),
+            "project": self.places.of(now.place[1]),
+            "history": self.steps.of(now.steps[1]),
+        }
+        number = self._labels.find(label)
+        return {
+            name: (round(table.get(number, 0.0)), round(sum(table.values())))
+            for name, table in tables.items()
+        }
+
+    def last(self, session: str) -> str:
+        """The label of a session's last step; empty where it has none, or a rare one."""
+        marks = self._trails.get(session, _FRESH).marks
+        return self._labels.name(marks[-1].label) if marks else ""
+
+    def ahead(
+        self, session: str, first: Sequence[tuple[str, float]], *, steps: int = 3
+    ) -> list[dict[str, float]]:
+        """Probabilities of the labels of the steps after the next one.
+
+        Parameters
+        ----------
+        session
+            Whose steps they are.
+        first
+            Likely labels of the next step, and their probabilities.
+        steps
+            How far to look, the next step included.
+
+        Returns
+        -------
+        list
+            For the second step and those after it, label -> probability.
+        """
+        trail = self._trails.get(session, _FRESH)
+        numbers = [(self._labels.find(label), p) for label, p in first]
+        names = {number: label for label, number in self._labels.ids.items()}
+        found = ahead(self.steps, trail, numbers, labels=len(names) + 1, steps=steps)
+        return [{names.get(number, OTHER): p for number, p in table.items()} for table in found]
+
+    def _flat(self) -> NDArray[np.float64]:
+        labels = len(self._labels.ids) + 1
+        return np.full(labels, 1.0 / labels)
+
+    def _seen(self, session: str, agent: str, project: str) -> tuple[Now, NDArray[np.float32]]:
+        """What the session is at, and what the running weights say; remembered for one event."""
+        key = (self._learned, session, agent, project)
+        view = self._view
+        if view is not None and view[0] == key:
+            return view[1], view[2]
+        trail = self._trails.get(session, _FRESH)
+        home = crc32(f"{agent}|{project}".encode("utf-8", "replace"))
+        place = self._homes.get(home, _NOWHERE)
+        agents = crc32(agent.encode("utf-8", "replace"))
+        now = now_of(trail, agents, home, place.labels)
+        said = self._weights.predict(now.slots, len(self._labels.ids) + 1)
+        self._view = (key, now, said)
+        return now, said
+
+    def _spread(self, now: Now, trail: Trail, said: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(voices, labels) what each voice says of each known label; column 0 is the rare ones."""
+        flat = self._flat()
+        steps = self.steps.chain(now.steps, flat)
+        shapes = self.steps.chain(now.shapes, steps)
+        place = self.places.chain(now.place, shapes)
+        session = trail.counts.chain(now.session, (shapes + place) * 0.5)
+        recent = self.recent.chain(now.recent, flat)
+        return np.stack((steps, shapes, place, session, recent, said))
+
+    def _own(
+        self, trail: Trail, now: Now, ids: Sequence[int], order: NDArray[np.intp]
+    ) -> list[tuple[float, ...]]:
+        """What the session and the history know of each candidate: the last `_OWN_NAMES`."""
+        marks, n = trail.marks, trail.steps
+        a = marks[-1].label if marks else BEFORE
+        b = marks[-2].label if len(marks) > 1 else BEFORE
+        after = trail.followed.get(now.situations[0], BEFORE)
+        rows: list[tuple[float, ...]] = []
+        for rank, place in enumerate(order.tolist()):
+            number = ids[place]
+            times = trail.times.get(number, 0)
+            rows.append(
+                (
+                    rank,
+                    times,
+                    since(n, trail.last.get(number, NEVER)),
+                    number == a,
+                    number == b,
+                    number == after,
+                    self._labels.kind(number),
+                    self._labels.share(number),
+                    times / (n + 1),
+                )
+            )
+        return rows
+
+    # -- learning --------------------------------------------------------------------------------
+
+    def learn(self, event: Event, *, teach: bool = True) -> None:
+        """Takes in one event; what tells nothing of steps changes nothing.
+
+        With ``teach`` off the event moves its own session on and teaches nothing about others.
+        """
+        if isinstance(event, Step):
+            self._learn_step(event, teach=teach)
+        elif isinstance(event, Prompt):
+            self._learn_prompt(event)
+
+    def _learn_prompt(self, prompt: Prompt) -> None:
+        trail = self._trail(prompt.session)
+        trail.hear(prompt)
+        self._learned += 1
+
+    def _learn_step(self, step: Step, *, teach: bool) -> None:
+        label = label_of(step)
+        now, said = self._seen(step.session, step.agent, step.project)
+        labels = self._labels
+        number = labels.number(label) if label and teach else labels.find(label)
+        trail = self._trail(step.session)
+        action = action_of(step)
+        if label:
+            trail.counts.learn(now.session, number)
+            trail.follow(now.situations, number)
+        if label and teach:
+            self._learn_label(now, said, number, action.kind)
+        trail.learn(step, action, number)
+        home = crc32(f"{step.agent}|{step.project}".encode("utf-8", "replace"))
+        place = self._homes.pop(home, None) or _Place()
+        self._homes[home] = place
+        place.labels = [*place.labels[-3:], number]
+        place.at = step.at
+        if len(self._homes) > MAX_PLACES:
+            del self._homes[next(iter(self._homes))]
+        self._learned += 1
+
+    def _learn_label(self, now: Now, said: NDArray[np.float32], number: int, kind: int) -> None:
+        self.steps.learn(now.steps, number)
+        self.steps.learn(now.shapes, number)
+        self.places.learn(now.place, number)
+        self.recent.learn(now.recent, number)
+        self._weights.learn(now.slots, said, number)
+        self._labels.count(number, kind)
+
+    def _trail(self, session: str) -> Trail:
+        """A session's state, made where it is new and counted as used."""
+        trail = self._trails.pop(session, None) or Trail()
+        self._trails[session] = trail
+        if len(self._trails) > MAX_SESSIONS:
+            del self._trails[next(iter(self._trails))]
+        return trail
+
+    # -- on disk ---------------------------------------------------------------------------------
+
+    def dump(self) -> bytes:
+        """The whole state; `load` gives a fold that answers the same bit for bit."""
+        state = _State(
+            version=VERSION,
+            counts=[self.steps, self.places, self.recent],
+            weights=self._weights.dump(),
+            trails=list(self._trails.items()),
+            homes=list(self._homes.items()),
+            labels=self._labels,
+            learned=self._learned,
+        )
+        return zlib.compress(msgspec.msgpack.encode(state), 1)
+
+    @classmethod
+    def load(cls, body: bytes) -> NextFold:
+        """A fold from what `dump` gave; raises `BundleError` where it is damaged or too old."""
+        state = _decoded(body)
+        fold = cls()
+        fold.steps, fold.places, fold.recent = state.counts
+        fold._weights.load(state.weights)
+        fold._trails = dict(state.trails)
+        fold._homes = dict(state.homes)
+        fold._labels = state.labels
+        fold._learned = state.learned
+        return fold
+
+
+_FRESH = Trail()
+_NOWHERE = _Place()
+
+
+def _merged(spread: NDArray[np.float64], ids: Sequence[int]) -> NDArray[np.float64]:
+    """(voices, labels + 1): the wanted labels, and all others as one at the end."""
+    wanted = spread[:, ids]
+    wanted[:, [number == 0 for number in ids]] = _LEAST
+    rest = 1.0 - wanted.sum(1, keepdims=True)
+    return np.asarray(np.maximum(np.concatenate((wanted, rest), 1), _LEAST), np.float64)
+
+
+class _State(msgspec.Struct):
+    version: str
+    counts: list[Counts]
+    weights: tuple[bytes, bytes, bytes]
+    trails: list[tuple[str, Trail]]
+    homes: list[tuple[int, _Place]]
+    labels: Labels
+    learned: int
+
+
+class _Version(msgspec.Struct):
+    version: str
+
+
+def _decoded(packed: bytes) -> _State:
+    try:
+        body = zlib.decompress(packed)
+        if msgspec.msgpack.decode(body, type=_Version).version == VERSION:
+            return msgspec.msgpack.decode(body, type=_State)
+    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BundleError(f"The state of the next steps cannot be read: {error}") from error
+    raise BundleError("The state of the next steps was made with other features; train again.")

@@ -1,0 +1,1 @@
+"""Is a session getting anywhere? What counts as progress, and the fold over it."""

@@ -1,0 +1,1 @@
+"""What the fold of a step is made of: session, files, situation, blocks of numbers."""

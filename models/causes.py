@@ -153,7 +153,13 @@ class Causes:
 
     def card(self) -> dict[str, Any]:
         """What it is, what it was fitted on and with which settings."""
-        return {"model": self.name, "penalty": _PENALTY, "slots": SLOTS, **self._card}
+        return {
+            "name": self.name,
+            "kind": "softmax regression on the words of error lines",
+            "target": "the category of a build's or a test run's failure",
+            "settings": {"penalty": _PENALTY, "slots": SLOTS},
+            **self._card,
+        }
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -141,7 +141,13 @@ class Pairs:
 
     def card(self) -> dict[str, Any]:
         """What it is, what it was fitted on and with which settings."""
-        return {"model": self.name, "settings": _SETTINGS, **self._card}
+        return {
+            "name": self.name,
+            "kind": "gradient-boosted trees (LightGBM) over pairs",
+            "target": "both messages say the same",
+            "settings": _SETTINGS,
+            **self._card,
+        }
 
     def _held_out(
         self, train: Rows, seed: int

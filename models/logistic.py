@@ -81,13 +81,17 @@ class Logistic:
 
     def predict(self, X: Matrix) -> Probabilities:
         """(n,) the probability of a 1."""
-        if not self.weights.size:
-            raise NotEnoughData("The model was not fitted yet; call fit first.")
+        self._check_fitted()
         z = self._scaled(X) @ self.weights[:-1] + self.weights[-1]
         return np.asarray(1.0 / (1.0 + np.exp(-z)), np.float64)
 
+    def _check_fitted(self) -> None:
+        if not self.weights.size:
+            raise NotEnoughData("The model was not fitted yet; call fit first.")
+
     def nodes(self, output: str) -> tuple[list[Any], list[Any]]:
         """ONNX nodes from ``X`` to (n, 2) probabilities, and their constants."""
+        self._check_fitted()
         from onnx import helper, numpy_helper
 
         constants = {

@@ -77,7 +77,7 @@ class Trees:
 
     def predict(self, X: Matrix) -> Probabilities:
         """(n,) the probability of a 1, or the amount; (n, classes) with several outcomes."""
-        return np.asarray(self._fitted().predict(X), np.float64)
+        return np.asarray(self._fitted().predict(X, **self._threads()), np.float64)
 
     def to_onnx(self) -> bytes:
         """The trees as ONNX, opset 15, output `OUTPUT`."""
@@ -106,7 +106,12 @@ class Trees:
 
     def contributions(self, X: Matrix) -> NDArray[np.float64]:
         """(n, d + 1) additive shares of each feature in the log odds; the last is the base."""
-        return np.asarray(self._fitted().predict(X, pred_contrib=True), np.float64)
+        booster = self._fitted()
+        return np.asarray(booster.predict(X, pred_contrib=True, **self._threads()), np.float64)
+
+    def _threads(self) -> dict[str, int]:
+        """As many as it was fitted with; the booster that is kept does not know it any more."""
+        return {"num_threads": int(self._settings.get("num_threads", 0))}
 
     def _fitted(self) -> Any:
         if self._booster is None:

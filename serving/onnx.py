@@ -58,11 +58,16 @@ class OnnxPart:
         self._lock = threading.Lock()
 
     def __call__(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the model says; raises `BundleError` where it is not the fitted one."""
+        """What the model says; raises `BundleError` where it is not the fitted one, or cannot."""
         if self._session is None:
             with self._lock:
                 self._session = self._session or self._proven()
-        answer: NDArray[np.float32] = self._session.run(["p"], {"X": X})[0]
+        try:
+            answer: NDArray[np.float32] = self._session.run(["p"], {"X": X})[0]
+        except Exception as error:  # onnxruntime's own errors have no common base
+            raise BundleError(
+                f"The {self._name} model was made for other columns; train again: {error}"
+            ) from error
         return answer
 
     def _proven(self) -> Any:

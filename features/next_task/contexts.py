@@ -165,7 +165,7 @@ def _time_slots(trail: Trail, a: int) -> list[int]:
     """How long the last step took, and when it was; nothing where there is no clock."""
     if not trail.at:
         return []
-    clock = time.gmtime(max(min(trail.at, 4e9), 0.0))
+    clock = time.gmtime(max(min(4e9, trail.at), 0.0))  # in this order it is a number for NaN, too
     gap, spent = _log2(trail.gap), _log2(trail.at - trail.began)
     return [
         hash((50, gap, a)),
@@ -176,7 +176,7 @@ def _time_slots(trail: Trail, a: int) -> list[int]:
 
 
 def _log2(seconds: float) -> int:
-    return int(math.log2(1.0 + min(max(seconds, 0.0), 1e9)))
+    return int(math.log2(1.0 + min(max(0.0, seconds), 1e9)))
 
 
 def _with_words(slots: NDArray[np.int64], trail: Trail, a: int) -> NDArray[np.int64]:

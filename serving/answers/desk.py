@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from onward.data.errors import OnwardError, Unavailable
+from onward.data.errors import BundleError, OnwardError, Unavailable
 from onward.data.events import Decision, Event
 from onward.serving.answers.base import Answerer, Part, Seat
 
@@ -34,10 +34,15 @@ class Desk:
     ----------
     answerer
         What answers; nobody else may use it.
+    uses
+        What takes its models: learned system -> function.
     """
 
-    def __init__(self, answerer: Answerer) -> None:
+    def __init__(
+        self, answerer: Answerer, uses: Mapping[str, Callable[[Part | None], None]] | None = None
+    ) -> None:
         self._answerer = answerer
+        self._uses = dict(uses or {})
         self._lock = threading.Lock()
         self._waiting: deque[Event] = deque()
 
@@ -56,7 +61,7 @@ class Desk:
         """The answer of one of the answerer's methods, once all that waits is learned."""
         with self._lock:
             self._take_in(len(self._waiting))
-            return getattr(self._answerer, method)(request)
+            return self._try(getattr(self._answerer, method), request)
 
     def catch_up(self) -> None:
         """Learn what waits, a little under each hold of the lock, so that questions get in."""
@@ -83,9 +88,19 @@ class Desk:
         for _ in range(most):
             event = self._waiting.popleft()
             try:
-                self._answerer.learn(event)
+                self._try(self._answerer.learn, event)
             except Exception:  # one odd event must not keep all later ones out
                 log.exception("%s cannot learn event %s", self._answerer.name, event.id)
+
+    def _try(self, do: Callable[[Any], Any], about: Any) -> Any:
+        """Do it; where a model turns out not to be usable, do it again with the peers."""
+        try:
+            return do(about)
+        except BundleError as error:  # models are opened when they are first asked
+            log.warning("%s answers without its models: %s", self._answerer.name, error)
+            for use in self._uses.values():
+                use(None)
+            return do(about)
 
 
 class Answers:
@@ -110,7 +125,7 @@ class Answers:
         for answerer, uses in make():
             for system, use in uses.items():
                 _give(use, part, system)
-            self._desks[answerer.name] = Desk(answerer)
+            self._desks[answerer.name] = Desk(answerer, uses)
 
     def fresh(self) -> Answers:
         """The same desks with nothing learned."""

@@ -91,7 +91,12 @@ class Errors:
                 raise BundleError(f"The model of causes lacks {error}; train it again.") from error
 
     def use_pairs(self, part: Part | None) -> None:
-        """Judge near clusters with this model ``clusters`` from now on; None = by nothing."""
+        """Judge near clusters with this model ``clusters`` from now on; None = by nothing.
+
+        Raises `BundleError` where its facts hold no threshold.
+        """
+        if part is not None and not isinstance(part.facts.get("threshold"), float | int):
+            raise BundleError("The model of clusters has no threshold; train it again.")
         self._pairs = part if part is not None and part.beats_peer else None
         self._near = {}
 

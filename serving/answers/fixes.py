@@ -256,8 +256,8 @@ class FixAnswers:
         failing = self._failing(request)
         shares = self._shares(request.session, failing)
         total = self._fold.evidence(request.session, failing)
-        fixes = [self._fix(failing, fix, p, total) for fix, p in enumerate(shares)]
-        fixes.sort(key=lambda one: -one.lower)
+        lower = [lower_bound(p, total + 4.0) for p in shares]
+        best = sorted(range(len(shares)), key=lambda fix: -lower[fix])[: request.most]
         reason = self._reason(failing, max(shares), total)
         fault = failing.fault
         return FixAnswer(
@@ -267,7 +267,7 @@ class FixAnswers:
             failures=failing.fails,
             known=not reason,
             reason=reason or f"{total:.0f} checks that failed like this were mended before.",
-            fixes=fixes[: request.most],
+            fixes=[self._fix(failing, fix, shares[fix], lower[fix]) for fix in best],
             tried={FIXES[fix]: times for fix, times in failing.tried.items()},
             retry=self._retry(request, failing),
             model="" if self._ranker is None else self._ranker.version,
@@ -325,7 +325,7 @@ class FixAnswers:
             return float(X[_COUNTS])
         return self._calibrator.apply_one(float(self._attempts.run(X[None, :])[0, 1]))
 
-    def _fix(self, failing: Failing, fix: int, p: float, total: float) -> Fix:
+    def _fix(self, failing: Failing, fix: int, p: float, lower: float) -> Fix:
         narrow, wide = example_keys(failing, fix)
         tries = self._fold.tries.table
         good, bad = tries.get(narrow) or tries.get(wide) or NONE
@@ -334,7 +334,7 @@ class FixAnswers:
             fix=name,
             text=_text(name),
             p=p,
-            lower=lower_bound(p, total + 4.0),
+            lower=lower,
             worked=good,
             tried=good + bad,
             files=_files(failing, name.partition("@")[2]),

@@ -187,7 +187,7 @@ class ForecastAnswerer:
         host = self._host = sample.host
         for resource, reading in readings(sample.values).items():
             key = (host, resource)
-            outlook, before = self._series.pop(key, None) or (
+            outlook, before = self._series.get(key) or (
                 Outlook(Series(percent=resource.endswith("cpu"))),
                 None,
             )
@@ -195,6 +195,7 @@ class ForecastAnswerer:
                 sample.at, reading.used, reading.limit, refused=reading.refused, head=self._head
             )
             found = ahead or before
+            self._series.pop(key, None)  # the one that was read last stands last
             if found is not None:
                 self._series[key] = (outlook, found)
         while len(self._series) > MAX_SERIES:

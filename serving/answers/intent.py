@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt
-from onward.features.intent.fold import IntentFold, Near
+from onward.features.intent.fold import VERSION, IntentFold, Near
 from onward.features.intent.work import KINDS
 from onward.features.sentences import Embedder
 from onward.models.intent import PEERS, tempered
@@ -101,7 +101,9 @@ class IntentAnswerer:
         self._part: Part | None = None
 
     def use(self, part: Part | None) -> None:
-        """Answer with this model from now on."""
+        """Answer with this model from now on; raises `BundleError` where it has other features."""
+        if part is not None:
+            _check(part)
         self._part = part
 
     def learn(self, event: Event) -> None:
@@ -146,8 +148,6 @@ class IntentAnswerer:
             return self._by_peer(nearest), "", f"No model yet: {PEERS[2]} answers."
         if not part.beats_peer:
             return self._by_peer(nearest), "", f"The model does not beat it: {PEERS[2]} answers."
-        if part.facts.get("kinds") != list(KINDS):
-            raise BundleError("The intent model knows other kinds of work; train again.")
         raw = part.run(self._fold.vector(prompt)[np.newaxis]).astype(np.float64)
         p = tempered(raw, float(part.facts["temperature"]))[0]
         return _sorted(dict(zip(KINDS, p.tolist(), strict=True))), part.version, ""
@@ -158,6 +158,15 @@ class IntentAnswerer:
             votes[near.past.work.kind] += near.likeness**2
         total = sum(votes.values())
         return _sorted({kind: vote / total for kind, vote in votes.items()})
+
+
+def _check(part: Part) -> None:
+    """Raises `BundleError` where a model's facts are not those that are needed."""
+    facts = part.facts
+    if facts.get("kinds") != list(KINDS) or facts.get("features") != VERSION:
+        raise BundleError("The intent model knows other kinds of work or features; train again.")
+    if not isinstance(facts.get("temperature"), float | int):
+        raise BundleError("The intent model has no temperature; train again.")
 
 
 def _sorted(p: dict[str, float]) -> list[Intent]:

@@ -186,7 +186,7 @@ class Recaller:
             It was made for other columns.
         """
         if part is not None and (
-            part.facts.get("features") != VERSION or tuple(part.facts["names"]) != NAMES
+            part.facts.get("features") != VERSION or part.facts.get("names") != list(NAMES)
         ):
             raise BundleError("The memory's model was made for other columns; train again.")
         self._part = part

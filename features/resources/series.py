@@ -258,7 +258,9 @@ class Series(msgspec.Struct):
         last = x[-13:]
         steps = last[1:] - last[:-1]
         since = self.n - self.dropped_n if self.drops else math.nan
-        period = self.drop_size / max(slopes[16], 1e-9 * abs(self.drop_size) + 1e-12)
+        # Plain floats become infinite where numpy's would warn.
+        size, slope = float(self.drop_size), float(slopes[16])
+        period = size / max(slope, 1e-9 * abs(size) + 1e-12)
         return (
             (float(moves[-6:].mean()) if len(moves) else 0.0) / one,
             (slopes[6] - slopes[12]) / one,

@@ -185,6 +185,7 @@ class Series(msgspec.Struct):
             return SPARSE_STEPS
         return tuple(max(1, round(60.0 * h / self.tick_s)) for h in HORIZONS_MIN)
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # readings may be absurd
     def view(self) -> View:
         """What is known now, at each horizon; the series must have a tick."""
         x = np.array(self.values[-TICKS:])
@@ -258,9 +259,7 @@ class Series(msgspec.Struct):
         last = x[-13:]
         steps = last[1:] - last[:-1]
         since = self.n - self.dropped_n if self.drops else math.nan
-        # Plain floats become infinite where numpy's would warn.
-        size, slope = float(self.drop_size), float(slopes[16])
-        period = size / max(slope, 1e-9 * abs(size) + 1e-12)
+        period = self.drop_size / max(slopes[16], 1e-9 * abs(self.drop_size) + 1e-12)
         return (
             (float(moves[-6:].mean()) if len(moves) else 0.0) / one,
             (slopes[6] - slopes[12]) / one,

@@ -39,7 +39,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "forecast": {},
 }
 """One request of every question."""
-STEPS = 3000
+STEPS = 6000
 
 
 def trouble() -> list[Prompt | Step]:

@@ -25,6 +25,7 @@ from time import monotonic, sleep
 from onward.data.events import Decision, Event, Step
 from onward.data.store import History
 from onward.features.action import action_of
+from onward.serving.answers.desk import Answers
 from onward.serving.outbox import Outbox
 from onward.serving.past import Past
 from onward.serving.state import Scores, State
@@ -100,6 +101,7 @@ class Ledger:
         self._uncounted = "The records of past steps are still being counted."
         if not self.state.partial:
             self._uncounted = ""
+        self._due = self.state.answers if self.state.answers.behind else None  # to be filled
         self._outbox = Outbox(history, committed=last, astray=self._go_astray)
         self._flusher = threading.Thread(target=self._flush, name="onward-flush", daemon=True)
         self._flusher.start()
@@ -280,6 +282,8 @@ class Ledger:
             return self._rebuild(saved)
         if self._uncounted:
             return self._count_past()
+        if self._due is not None:
+            return self._fill_desks(self._due.fresh())
         if not behind:
             return False
         with self.lock:
@@ -319,6 +323,9 @@ class Ledger:
             if not self._outbox.settle(SETTLE_S):
                 return False
             self._catch_up(state)
+            self._due = state.answers if state.answers.behind else None
+            if self._due and not (self.stale or self._unlearned):
+                state.answers = self.state.answers  # they answer until the new ones are filled
             self._unlearned.clear()  # all of it is in the log, and so in this state
             self.state = state
             self._outbox.committed = state.seq
@@ -326,29 +333,53 @@ class Ledger:
         return True
 
     def _count_past(self) -> bool:
-        """Take all past steps into records and desks, which then replace those of the later ones.
+        """Count the records of all past steps, then let them take the place of the later ones'.
 
         Only they are made anew: a second state beside the running one would leave holes in memory.
         """
-        past, answers, counted = Past(), self.state.answers.fresh(), 0
+        past = Past()
 
-        def count() -> int:
+        def replace() -> None:
+            self.state.past, self.state.partial, self._uncounted = past, False, ""
+
+        return self._from_the_start(past.learn, replace)
+
+    def _fill_desks(self, answers: Answers) -> bool:
+        """Fill fresh desks with all that happened, then let them answer."""
+
+        def replace() -> None:
+            self.state.answers, self._due = answers, None
+
+        return self._from_the_start(answers.put, replace, answers.catch_up)
+
+    def _from_the_start(
+        self,
+        learn: Callable[[Event], None],
+        replace: Callable[[], None],
+        settle: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Let something learn the whole log beside the running state, then put it in its place.
+
+        What takes long is done before the lock is held. False where the disk was too slow to hold
+        still for; then nothing was changed.
+        """
+        learned = 0
+
+        def go_on() -> int:
             until = self._outbox.committed
-            for _, event in self._history.scan(after=counted, until=until):
-                past.learn(event)
-                answers.put(event)
+            for _, event in self._history.scan(after=learned, until=until):
+                learn(event)
             return until
 
-        while self._outbox.committed - counted > CHUNK:
-            counted = count()
-        answers.catch_up()
+        while self._outbox.committed - learned > CHUNK:
+            learned = go_on()
+        settle()
         with self.lock:
             self._put_decisions()
             if self._unlearned or not self._outbox.settle(SETTLE_S) or self.stale:
                 return False
-            count()
-            self.state.past, self.state.answers, self.state.partial = past, answers, False
-            self._uncounted = ""
+            go_on()
+            replace()
         return True
 
     def _catch_up(self, state: State) -> None:
@@ -363,7 +394,7 @@ class Ledger:
         """The state as bytes, or None where it is not just that of the log right now."""
         with self.lock:
             self._put_decisions()
-            if self.behind or not self._outbox.settle(SETTLE_S) or self.stale:
+            if self.behind or self._due or not self._outbox.settle(SETTLE_S) or self.stale:
                 return None
             self.state.seq = self._outbox.committed
             return self.state.dump()

@@ -26,6 +26,9 @@ __all__ = ["Snapshots"]
 log = logging.getLogger(__name__)
 
 
+FILLING = "What happened before is still being folded for predictions; ask again in a moment."
+
+
 class _File(msgspec.Struct):
     history: str
     state: bytes
@@ -84,9 +87,10 @@ class Snapshots:
             seq=bundle.last_seq,
             answers=self._answers(bundle),
         )
+        state.answers.behind = FILLING if bundle.last_seq else ""
         if whole:
             for _, event in self._history.scan(until=bundle.last_seq):
-                state.learn_past(event)
+                state.past.learn(event)
         else:
             state.partial = bundle.last_seq > 0
         return state

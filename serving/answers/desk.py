@@ -113,6 +113,12 @@ class Answers:
         is predicted.
     part
         Gives the published model of a learned system; None = there is none.
+
+    Attributes
+    ----------
+    behind
+        Why nothing can be asked yet: what came before is missing; empty = nothing is. Desks that
+        are behind learn nothing, for others are filled to take their place.
     """
 
     def __init__(
@@ -120,6 +126,7 @@ class Answers:
         make: Callable[[], Iterable[Seat]] = tuple,
         part: Callable[[str], Part | None] = lambda name: None,
     ) -> None:
+        self.behind = ""
         self._make, self._part = make, part
         self._desks: dict[str, Desk] = {}
         for answerer, uses in make():
@@ -133,12 +140,20 @@ class Answers:
 
     def put(self, event: Event) -> None:
         """Put an event down at every desk; decisions are onward's own and tell them nothing."""
-        if not isinstance(event, Decision):
+        if not isinstance(event, Decision) and not self.behind:
             for desk in self._desks.values():
                 desk.put(event)
 
     def ask(self, system: str, method: str, request: Any) -> Any:
-        """The answer of one learned system; raises `Unavailable` where it is switched off."""
+        """The answer of one learned system.
+
+        Raises
+        ------
+        Unavailable
+            It is switched off, or what came before is still being folded.
+        """
+        if self.behind:
+            raise Unavailable(self.behind)
         desk = self._desks.get(system)
         if desk is None:
             raise Unavailable(f"{system} is switched off; see ONWARD_WITHOUT.", system=system)

@@ -245,7 +245,7 @@ def _train(folder: Path) -> float:
     from onward.training.settings import TrainSettings
 
     start = time.perf_counter()
-    train(TrainSettings(home=str(folder)))
+    train(TrainSettings(home=str(folder), without=("all",)))  # the decision's model alone
     return time.perf_counter() - start
 
 

@@ -33,7 +33,7 @@ LEAST_ROWS = 200
 """With fewer rows nothing is learned."""
 PARITY_ROWS = 64
 """Rows that go into a bundle to prove the exported model by."""
-MAX_EVENTS = 150_000
+MAX_EVENTS = 40_000
 """The newest events that these systems learn from; it bounds their time on long histories."""
 
 

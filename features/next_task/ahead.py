@@ -60,14 +60,17 @@ def ahead(
 def _one_more(after: _After, paths: dict[tuple[int, int], float]) -> dict[tuple[int, int], float]:
     """The likeliest ways, one step longer: by their last two labels."""
     longer: dict[tuple[int, int], float] = {}
-    likeliest = sorted(paths.items(), key=lambda item: -item[1])[:_BEAM]
-    spreads = np.array([after(a, b) for (a, b), _ in likeliest])
-    order = np.argsort(-spreads, axis=1, kind="stable")[:, :_BEAM]
-    shares = np.take_along_axis(spreads, order, 1).tolist()
-    for ((_, b), p), numbers, each in zip(likeliest, order.tolist(), shares, strict=True):
-        for number, share in zip(numbers, each, strict=True):
+    likeliest = sorted(paths.items(), key=_likely, reverse=True)[:_BEAM]
+    spreads = [after(a, b) for (a, b), _ in likeliest]
+    order = np.argsort(-np.array(spreads), axis=1, kind="stable")[:, :_BEAM].tolist()
+    for ((_, b), p), numbers, spread in zip(likeliest, order, spreads, strict=True):
+        for number, share in zip(numbers, spread[numbers].tolist(), strict=True):
             longer[b, number] = longer.get((b, number), 0.0) + p * share
     return longer
+
+
+def _likely(item: tuple[tuple[int, int], float]) -> float:
+    return item[1]
 
 
 class _After:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from onward.features.next_task.labels import MAX_LABELS
+
 __all__ = ["SLOTS", "LabelWeights"]
 
 Floats = NDArray[np.float32]
@@ -22,6 +24,8 @@ SLOTS = 1 << 15
 """Slots of the table; a power of two. Half as many cost about half a percent of hits."""
 _BLOCK = 16
 """Columns are added in blocks, so that few labels take little memory."""
+_FULL = MAX_LABELS + 1
+"""Columns that are never many too many: no more labels have a number."""
 _RATE = 0.4
 """Length of a step that a single slot takes; of n slots together it is this over sqrt(n)."""
 _CALM = 1.0
@@ -74,6 +78,8 @@ class LabelWeights:
         if labels <= have:
             return
         more = -(-(labels - have) // _BLOCK) * _BLOCK
+        if have < _FULL < have + more:
+            more = max(_FULL, labels) - have
         blank = np.zeros((SLOTS, more), np.float32)
         self._weight = np.hstack((self._weight, blank))
         self._seen = np.hstack((self._seen, blank))

@@ -239,9 +239,7 @@ class NextFold:
             spread[row] = voice
         return spread
 
-    def _own(
-        self, trail: Trail, now: Now, numbers: Sequence[int]
-    ) -> list[tuple[float, ...]]:
+    def _own(self, trail: Trail, now: Now, numbers: Sequence[int]) -> list[tuple[float, ...]]:
         """What the session and the history know of each candidate: the last `_OWN_NAMES`."""
         marks, n = trail.marks, trail.steps
         a = marks[-1].label if marks else BEFORE
@@ -324,28 +322,31 @@ class NextFold:
 
     def dump(self) -> bytes:
         """The whole state; `load` gives a fold that answers the same bit for bit."""
-        state = _State(
-            version=VERSION,
-            counts=[self.steps, self.places, self.recent],
-            weights=self._weights.dump(),
+        rest = _Rest(
+            counts=(self.steps, self.places, self.recent),
             trails=list(self._trails.items()),
             homes=list(self._homes.items()),
             labels=self._labels,
             learned=self._learned,
         )
-        return zlib.compress(msgspec.msgpack.encode(state, enc_hook=_encoded), 1)
+        packed = zlib.compress(msgspec.msgpack.encode(rest, enc_hook=_encoded), 1)
+        return msgspec.msgpack.encode(_State(VERSION, packed, self._weights.dump()))
 
     @classmethod
     def load(cls, body: bytes) -> NextFold:
         """A fold from what `dump` gave; raises `BundleError` where it is damaged or too old."""
-        state = _decoded(body)
-        fold = cls()
-        fold.steps, fold.places, fold.recent = state.counts
-        fold._weights.load(state.weights)
-        fold._trails = dict(state.trails)
-        fold._homes = dict(state.homes)
-        fold._labels = state.labels
-        fold._learned = state.learned
+        state, fold = _decoded(body), cls()
+        try:
+            rest = zlib.decompress(state.rest)
+            found = msgspec.msgpack.decode(rest, type=_Rest, dec_hook=_read)
+            fold._weights.load(state.weights)
+        except (zlib.error, ValueError) as error:
+            raise BundleError(f"The state of the next steps cannot be read: {error}") from error
+        fold.steps, fold.places, fold.recent = found.counts
+        fold._trails = dict(found.trails)
+        fold._homes = dict(found.homes)
+        fold._labels = found.labels
+        fold._learned = found.learned
         return fold
 
 
@@ -364,8 +365,12 @@ def _merged(spread: NDArray[np.float64], ids: NDArray[np.intp]) -> NDArray[np.fl
 
 class _State(msgspec.Struct):
     version: str
-    counts: list[Counts]
+    rest: bytes
     weights: tuple[bytes, bytes, bytes]
+
+
+class _Rest(msgspec.Struct):
+    counts: tuple[Counts, Counts, Counts]
     trails: list[tuple[str, Trail]]
     homes: list[tuple[int, _Place]]
     labels: Labels
@@ -376,12 +381,11 @@ class _Version(msgspec.Struct):
     version: str
 
 
-def _decoded(packed: bytes) -> _State:
+def _decoded(body: bytes) -> _State:
     try:
-        body = zlib.decompress(packed)
         if msgspec.msgpack.decode(body, type=_Version).version == VERSION:
-            return msgspec.msgpack.decode(body, type=_State, dec_hook=_read)
-    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+            return msgspec.msgpack.decode(body, type=_State)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"The state of the next steps cannot be read: {error}") from error
     raise BundleError("The state of the next steps was made with other features; train again.")
 

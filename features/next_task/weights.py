@@ -10,6 +10,8 @@ by hashing (Weinberger et al., *Feature hashing for large scale multitask learni
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,11 +89,28 @@ class LabelWeights:
 
     def dump(self) -> tuple[bytes, bytes, bytes]:
         """Bias, weights and squared slopes, bit for bit."""
-        return self._bias.tobytes(), self._weight.tobytes(), self._seen.tobytes()
+        return self._bias.tobytes(), _packed(self._weight), _packed(self._seen)
 
     def load(self, state: tuple[bytes, bytes, bytes]) -> None:
-        """Takes back what `dump` gave."""
-        bias, weight, seen = (np.frombuffer(part, np.float32).copy() for part in state)
-        self._bias = bias
-        self._weight = weight.reshape(SLOTS, len(bias))
-        self._seen = seen.reshape(SLOTS, len(bias))
+        """Takes back what `dump` gave; raises `ValueError` or `zlib.error` where it is damaged."""
+        bias = np.frombuffer(state[0], np.float32).copy()
+        weight, seen = (_unpacked(part, len(bias)) for part in state[1:])
+        self._bias, self._weight, self._seen = bias, weight, seen
+
+
+def _packed(table: Floats) -> bytes:
+    """A table byte by byte of its numbers, the lowest first; the last ones are compressed.
+
+    Sign and exponent are much the same all over; the other bytes are noise, which costs time to
+    compress and does not get smaller.
+    """
+    planes = np.ascontiguousarray(table.astype("<f4", copy=False).view(np.uint8).reshape(-1, 4).T)
+    return planes[:3].tobytes() + zlib.compress(planes[3].tobytes(), 1)
+
+
+def _unpacked(packed: bytes, labels: int) -> Floats:
+    size = SLOTS * labels
+    table = np.empty((size, 4), np.uint8)
+    table[:, :3] = np.frombuffer(packed, np.uint8, 3 * size).reshape(3, size).T
+    table[:, 3] = np.frombuffer(zlib.decompress(packed[3 * size :]), np.uint8)
+    return table.view("<f4").astype(np.float32, copy=False).reshape(SLOTS, labels)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -152,8 +153,8 @@ class Counts:
         if found is None:
             return 0, 0
         if isinstance(found, int):
-            count = found >> _BITS
-            return count * (found & _LABEL == label), count
+            times = found >> _BITS
+            return times * (found & _LABEL == label), times
         if isinstance(found, dict):
             return round(found.get(label, 0.0)), round(sum(found.values()))
         count = found.row.item(label) if label < len(found.row) else 0.0
@@ -163,13 +164,10 @@ class Counts:
 
     def dump(self) -> object:
         """All of it, in a few pieces."""
-        sizes, labels = array("H"), array("H")
-        counts = array("d" if self.keep < 1.0 else "I")
-        for found in self.table.values():
-            table = _items(found)
-            sizes.append(len(table))
-            labels.extend(table)
-            counts.extend(table.values() if self.keep < 1.0 else map(int, table.values()))
+        tables = [*map(_items, self.table.values())]
+        sizes, labels = array("H", map(len, tables)), array("H", chain.from_iterable(tables))
+        each = (count for table in tables for count in table.values())
+        counts = array("d", each) if self.keep < 1.0 else array("I", map(int, each))
         contexts = array("q", self.table)
         parts = (part.tobytes() for part in (contexts, sizes, labels, counts))
         return _Packed(self.capacity, self.keep, *parts)

@@ -32,7 +32,7 @@ from onward.features.next_task.label import OTHER, label_of
 from onward.features.next_task.labels import RARE, Labels
 from onward.features.next_task.state import STATE_NAMES, state_of
 from onward.features.next_task.trail import BEFORE, Trail
-from onward.features.next_task.weights import LabelWeights
+from onward.features.next_task.weights import LabelWeights, PackedTable
 from onward.features.step.files import NEVER, since
 
 __all__ = ["CANDIDATES", "NAMES", "VERSION", "VOICES", "Asked", "NextFold"]
@@ -235,8 +235,9 @@ class NextFold:
         session = trail.counts.chain(now.session, (shapes + place) * 0.5)
         recent = self.recent.chain(now.recent, flat)
         spread = np.empty((len(VOICES), len(flat)))
-        for row, voice in enumerate((steps, shapes, place, session, recent, said)):
+        for row, voice in enumerate((steps, shapes, place, session, recent)):
             spread[row] = voice
+        spread[-1] = said
         return spread
 
     def _own(self, trail: Trail, now: Now, numbers: Sequence[int]) -> list[tuple[float, ...]]:
@@ -366,7 +367,7 @@ def _merged(spread: NDArray[np.float64], ids: NDArray[np.intp]) -> NDArray[np.fl
 class _State(msgspec.Struct):
     version: str
     rest: bytes
-    weights: tuple[bytes, bytes, bytes]
+    weights: tuple[bytes, PackedTable, PackedTable]
 
 
 class _Rest(msgspec.Struct):

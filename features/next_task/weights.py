@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import zlib
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from onward.features.next_task.labels import MAX_LABELS
 
-__all__ = ["SLOTS", "LabelWeights"]
+__all__ = ["SLOTS", "LabelWeights", "PackedTable"]
 
 Floats = NDArray[np.float32]
 Slots = NDArray[np.int64]
@@ -33,6 +34,23 @@ _RATE = 0.4
 _CALM = 1.0
 """Squared slopes that every weight is taken to have seen: higher follows new slots slower."""
 _BIAS_RATE = 0.02
+
+
+class PackedTable(msgspec.Struct, array_like=True):
+    """A table on disk, byte by byte of its numbers.
+
+    The highest bytes, sign and exponent, are much the same all over. The others are noise, which
+    costs time to compress and does not get smaller.
+    """
+
+    width: int
+    """Columns up to the last that is used."""
+    rows: bytes
+    """A bit for each row: whether there is anything in it."""
+    low: bytes
+    """The three lower bytes of the numbers in those rows."""
+    high: bytes
+    """The highest byte, compressed."""
 
 
 class LabelWeights:
@@ -87,30 +105,32 @@ class LabelWeights:
         self._seen = np.hstack((self._seen, blank))
         self._bias = np.append(self._bias, np.zeros(more, np.float32))
 
-    def dump(self) -> tuple[bytes, bytes, bytes]:
+    def dump(self) -> tuple[bytes, PackedTable, PackedTable]:
         """Bias, weights and squared slopes, bit for bit."""
         return self._bias.tobytes(), _packed(self._weight), _packed(self._seen)
 
-    def load(self, state: tuple[bytes, bytes, bytes]) -> None:
+    def load(self, state: tuple[bytes, PackedTable, PackedTable]) -> None:
         """Takes back what `dump` gave; raises `ValueError` or `zlib.error` where it is damaged."""
         bias = np.frombuffer(state[0], np.float32).copy()
         weight, seen = (_unpacked(part, len(bias)) for part in state[1:])
         self._bias, self._weight, self._seen = bias, weight, seen
 
 
-def _packed(table: Floats) -> bytes:
-    """A table byte by byte of its numbers, the lowest first; the last ones are compressed.
+def _packed(table: Floats) -> PackedTable:
+    rows, columns = table.any(1), np.flatnonzero(table.any(0))
+    width = int(columns[-1]) + 1 if len(columns) else 0
+    used = np.ascontiguousarray(table[rows, :width], "<f4")
+    planes = np.ascontiguousarray(used.view(np.uint8).reshape(-1, 4).T)
+    high = zlib.compress(planes[3].tobytes(), 1)
+    return PackedTable(width, np.packbits(rows).tobytes(), planes[:3].tobytes(), high)
 
-    Sign and exponent are much the same all over; the other bytes are noise, which costs time to
-    compress and does not get smaller.
-    """
-    planes = np.ascontiguousarray(table.astype("<f4", copy=False).view(np.uint8).reshape(-1, 4).T)
-    return planes[:3].tobytes() + zlib.compress(planes[3].tobytes(), 1)
 
-
-def _unpacked(packed: bytes, labels: int) -> Floats:
-    size = SLOTS * labels
-    table = np.empty((size, 4), np.uint8)
-    table[:, :3] = np.frombuffer(packed, np.uint8, 3 * size).reshape(3, size).T
-    table[:, 3] = np.frombuffer(zlib.decompress(packed[3 * size :]), np.uint8)
-    return table.view("<f4").astype(np.float32, copy=False).reshape(SLOTS, labels)
+def _unpacked(packed: PackedTable, labels: int) -> Floats:
+    rows = np.unpackbits(np.frombuffer(packed.rows, np.uint8)).astype(bool)
+    used = np.empty((int(rows.sum()) * packed.width, 4), np.uint8)
+    used[:, :3] = np.frombuffer(packed.low, np.uint8).reshape(3, -1).T
+    used[:, 3] = np.frombuffer(zlib.decompress(packed.high), np.uint8)
+    table = np.zeros((SLOTS, labels), np.float32)
+    if packed.width:
+        table[rows, : packed.width] = used.view("<f4").reshape(-1, packed.width)
+    return table

@@ -67,7 +67,7 @@ class LabelWeights:
         """(labels,) probabilities of the labels 0, 1, ... before the step is known."""
         z = np.zeros(labels, np.float32)
         known = min(labels, len(self._bias))
-        z[:known] = self._weight[slots].sum(0)[:known] + self._bias[:known]
+        z[:known] = self._weight.take(slots, 0).sum(0)[:known] + self._bias[:known]
         e = np.exp(z - z.max())
         return np.asarray(e / e.sum(), np.float32)
 
@@ -87,10 +87,14 @@ class LabelWeights:
         slope = np.zeros(self._weight.shape[1], np.float32)
         slope[: len(said)] = said
         slope[label] -= 1.0
-        seen = self._seen[slots] + slope * slope
+        seen = self._seen.take(slots, 0)
+        seen += slope * slope
         self._seen[slots] = seen
         step = slope * np.float32(_RATE / max(len(slots), 1) ** 0.5)
-        self._weight[slots] -= step / np.sqrt(np.float32(_CALM) + seen)
+        seen += np.float32(_CALM)
+        np.sqrt(seen, out=seen)
+        np.divide(step, seen, out=seen)
+        self._weight[slots] = self._weight.take(slots, 0) - seen
         self._bias -= np.float32(_BIAS_RATE) * slope
 
     def _grow(self, labels: int) -> None:

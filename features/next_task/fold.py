@@ -341,7 +341,7 @@ class NextFold:
             rest = zlib.decompress(state.rest)
             found = msgspec.msgpack.decode(rest, type=_Rest, dec_hook=_read)
             fold._weights.load(state.weights)
-        except (zlib.error, ValueError) as error:
+        except (zlib.error, ValueError, IndexError) as error:
             raise BundleError(f"The state of the next steps cannot be read: {error}") from error
         fold.steps, fold.places, fold.recent = found.counts
         fold._trails = dict(found.trails)

@@ -46,9 +46,10 @@ def ahead(
     """
     before = trail.marks[-1].label if trail.marks else BEFORE
     paths = {(before, number): p for number, p in first}
+    after = _After(history, trail.counts, labels)
     found = []
     for _ in range(steps - 1):
-        paths = _one_more(history, trail, paths, labels)
+        paths = _one_more(after, paths)
         table: dict[int, float] = {}
         for (_, number), p in paths.items():
             table[number] = table.get(number, 0.0) + p
@@ -56,24 +57,33 @@ def ahead(
     return found
 
 
-def _one_more(
-    history: Counts, trail: Trail, paths: dict[tuple[int, int], float], labels: int
-) -> dict[tuple[int, int], float]:
+def _one_more(after: _After, paths: dict[tuple[int, int], float]) -> dict[tuple[int, int], float]:
     """The likeliest ways, one step longer: by their last two labels."""
     longer: dict[tuple[int, int], float] = {}
-    likeliest = sorted(paths.items(), key=lambda item: -item[1])[:_BEAM]
-    for (a, b), p in likeliest:
-        spread = _after(history, trail, (a, b), labels)
-        for number in np.argsort(-spread, kind="stable")[:_BEAM].tolist():
-            longer[b, number] = longer.get((b, number), 0.0) + p * float(spread[number])
+    likeliest = sorted(paths.items(), key=_likely, reverse=True)[:_BEAM]
+    spreads = [after(a, b) for (a, b), _ in likeliest]
+    order = np.argsort(-np.array(spreads), axis=1, kind="stable")[:, :_BEAM].tolist()
+    for ((_, b), p), numbers, spread in zip(likeliest, order, spreads, strict=True):
+        for number, share in zip(numbers, spread[numbers].tolist(), strict=True):
+            longer[b, number] = longer.get((b, number), 0.0) + p * share
     return longer
 
 
-def _after(
-    history: Counts, trail: Trail, last: tuple[int, int], labels: int
-) -> NDArray[np.float64]:
-    """(labels,) what comes after two labels."""
-    a, b = last
-    flat = np.full(labels, 1.0 / labels)
-    wide = history.chain([0, hash((1, b)), hash((2, b, a))], flat)
-    return trail.counts.chain([hash((2, b)), hash((4, b, a))], wide)
+def _likely(item: tuple[tuple[int, int], float]) -> float:
+    return item[1]
+
+
+class _After:
+    """(labels,) what comes after two labels; what is wide is counted up once for all ways."""
+
+    def __init__(self, history: Counts, session: Counts, labels: int) -> None:
+        self._history, self._session = history, session
+        self._all = history.chain([0], np.full(labels, 1.0 / labels))
+        self._one: dict[int, NDArray[np.float64]] = {}
+
+    def __call__(self, a: int, b: int) -> NDArray[np.float64]:
+        one = self._one.get(b)
+        if one is None:
+            one = self._one[b] = self._history.chain([hash((1, b))], self._all)
+        wide = self._history.chain([hash((2, b, a))], one)
+        return self._session.chain([hash((2, b)), hash((4, b, a))], wide)

@@ -101,7 +101,7 @@ def now_of(trail: Trail, agent: int, home: int, before: Sequence[int]) -> Now:
         plain += [hash((61, i, x, trail.steps)) for i, x in enumerate(reversed(before))]
     slots = np.array(plain, np.int64) & _MASK
     return Now(
-        steps, shapes, place, session, recent, situations, np.unique(_with_words(slots, trail, a))
+        steps, shapes, place, session, recent, situations, _once(_with_words(slots, trail, a))
     )
 
 
@@ -192,6 +192,15 @@ def _with_words(slots: NDArray[np.int64], trail: Trail, a: int) -> NDArray[np.in
     if trail.steps < _EARLY:
         parts.append(_mixed(prompt, 301 + trail.steps))
     return np.concatenate(parts)
+
+
+def _once(slots: NDArray[np.int64]) -> NDArray[np.int64]:
+    """In order, each once: `numpy.unique` without what it takes to ask for more."""
+    slots.sort()
+    new = np.empty(len(slots), np.bool_)
+    new[:1] = True
+    np.not_equal(slots[1:], slots[:-1], out=new[1:])
+    return slots[new]
 
 
 def _mixed(hashes: NDArray[np.uint64], own: int) -> NDArray[np.int64]:

@@ -32,7 +32,7 @@ from onward.features.next_task.label import OTHER, label_of
 from onward.features.next_task.labels import RARE, Labels
 from onward.features.next_task.state import STATE_NAMES, state_of
 from onward.features.next_task.trail import BEFORE, Trail
-from onward.features.next_task.weights import LabelWeights
+from onward.features.next_task.weights import LabelWeights, PackedTable
 from onward.features.step.files import NEVER, since
 
 __all__ = ["CANDIDATES", "NAMES", "VERSION", "VOICES", "Asked", "NextFold"]
@@ -44,7 +44,8 @@ _LEAST = 1e-6
 
 VOICES = ("steps", "shapes", "place", "session", "recent", "weights")
 """What speaks for a label, in the order of `Asked.voices`."""
-_WEIGHTS = VOICES.index("weights")
+_BEHIND = np.array([VOICES.index(voice) for voice in ("shapes", "session", "weights")])
+"""Voices that are also told by how far a label is behind the likeliest."""
 _OWN_NAMES = (
     *(f"log_{voice}" for voice in VOICES),
     *("log_mean", "behind_shapes", "behind_session", "behind_weights", "rank"),
@@ -53,8 +54,8 @@ _OWN_NAMES = (
 NAMES: tuple[str, ...] = (*STATE_NAMES, *_OWN_NAMES)
 """Names of the numbers in a row, in order: those of the session, then those of the label."""
 
-_MEANING = 1
-"""Raise this when a number changes its meaning but not its name."""
+_MEANING = 2
+"""Raise this when a number changes its meaning but not its name, or a dump its layout."""
 VERSION: str = hashlib.sha256(f"{_MEANING}:{HASHED}:{','.join(NAMES)}".encode()).hexdigest()[:12]
 """Changes whenever the meaning of a row changes."""
 
@@ -97,6 +98,7 @@ class NextFold:
         self._homes: dict[int, _Place] = {}
         self._labels = Labels()
         self._learned = 0
+        self._all: tuple[list[str], NDArray[np.intp]] | None = None
         self._view: tuple[object, Now, NDArray[np.float32]] | None = None
 
     # -- asking --------------------------------------------------------------------------------
@@ -121,27 +123,22 @@ class NextFold:
         trail = self._trails.get(session, _FRESH)
         now, said = self._seen(session, agent, project)
         spread = self._spread(now, trail, said)
-        if vocabulary is None:
-            vocabulary = tuple(self._labels.ids)
-        wanted = [label for label in vocabulary if label != OTHER]
-        ids = [self._labels.find(label) for label in wanted]
-        voices = _merged(spread, ids)
+        names, ids = self._named(vocabulary)
+        voices = _merged(spread, ids[:-1])
         logs = np.log(voices)
-        mean = logs.mean(0)
+        mean = np.add.reduce(logs, 0) / len(VOICES)
         order = np.argsort(-mean, kind="stable")[:CANDIDATES]
-        names = [*wanted, OTHER]
-        own = self._own(trail, now, [*ids, RARE], order)
-        top = logs.max(1)
+        own = self._own(trail, now, ids[order].tolist())
+        logs_of = logs[:, order]
         X = np.empty((len(order), len(NAMES)), np.float32)
         at = len(STATE_NAMES)
         X[:, :at] = state_of(trail)
-        X[:, at : at + len(VOICES)] = logs[:, order].T
+        X[:, at : at + len(VOICES)] = logs_of.T
         at += len(VOICES)
         X[:, at] = mean[order]
-        for voice in (1, 3, _WEIGHTS):
-            at += 1
-            X[:, at] = logs[voice, order] - top[voice]
-        X[:, at + 1 :] = own
+        top = np.maximum.reduce(logs, 1)[_BEHIND]
+        X[:, at + 1 : at + 1 + len(_BEHIND)] = (logs_of[_BEHIND] - top[:, None]).T
+        X[:, at + 1 + len(_BEHIND) :] = own
         return Asked(tuple([names[i] for i in order]), X, voices[:, order])
 
     @property
@@ -162,15 +159,11 @@ class NextFold:
         """
         trail = self._trails.get(session, _FRESH)
         now, _ = self._seen(session, agent, project)
-        tables = {
-            "session": trail.counts.of(now.session[1]),
-            "project": self.places.of(now.place[1]),
-            "history": self.steps.of(now.steps[1]),
-        }
         number = self._labels.find(label)
         return {
-            name: (round(table.get(number, 0.0)), round(sum(table.values())))
-            for name, table in tables.items()
+            "session": trail.counts.met(now.session[1], number),
+            "project": self.places.met(now.place[1], number),
+            "history": self.steps.met(now.steps[1], number),
         }
 
     def last(self, session: str) -> str:
@@ -199,9 +192,20 @@ class NextFold:
         """
         trail = self._trails.get(session, _FRESH)
         numbers = [(self._labels.find(label), p) for label, p in first]
-        names = {number: label for label, number in self._labels.ids.items()}
-        found = ahead(self.steps, trail, numbers, labels=len(names) + 1, steps=steps)
-        return [{names.get(number, OTHER): p for number, p in table.items()} for table in found]
+        names = [OTHER, *self._labels.ids]  # numbers are given in this order, from 1 on
+        found = ahead(self.steps, trail, numbers, labels=len(names), steps=steps)
+        return [{names[number]: p for number, p in table.items()} for table in found]
+
+    def _named(self, vocabulary: Sequence[str] | None) -> tuple[list[str], NDArray[np.intp]]:
+        """The labels that are told apart, `OTHER` last, and their numbers."""
+        labels = self._labels
+        if vocabulary is not None:
+            wanted = [label for label in vocabulary if label != OTHER]
+            return [*wanted, OTHER], np.array([*map(labels.find, wanted), RARE])
+        if self._all is None or len(self._all[0]) <= len(labels.ids) - (OTHER in labels.ids):
+            wanted = [label for label in labels.ids if label != OTHER]
+            self._all = [*wanted, OTHER], np.array([*map(labels.find, wanted), RARE])
+        return self._all
 
     def _flat(self) -> NDArray[np.float64]:
         labels = len(self._labels.ids) + 1
@@ -230,19 +234,20 @@ class NextFold:
         place = self.places.chain(now.place, shapes)
         session = trail.counts.chain(now.session, (shapes + place) * 0.5)
         recent = self.recent.chain(now.recent, flat)
-        return np.stack((steps, shapes, place, session, recent, said))
+        spread = np.empty((len(VOICES), len(flat)))
+        for row, voice in enumerate((steps, shapes, place, session, recent)):
+            spread[row] = voice
+        spread[-1] = said
+        return spread
 
-    def _own(
-        self, trail: Trail, now: Now, ids: Sequence[int], order: NDArray[np.intp]
-    ) -> list[tuple[float, ...]]:
+    def _own(self, trail: Trail, now: Now, numbers: Sequence[int]) -> list[tuple[float, ...]]:
         """What the session and the history know of each candidate: the last `_OWN_NAMES`."""
         marks, n = trail.marks, trail.steps
         a = marks[-1].label if marks else BEFORE
         b = marks[-2].label if len(marks) > 1 else BEFORE
         after = trail.followed.get(now.situations[0], BEFORE)
         rows: list[tuple[float, ...]] = []
-        for rank, place in enumerate(order.tolist()):
-            number = ids[place]
+        for rank, number in enumerate(numbers):
             times = trail.times.get(number, 0)
             rows.append(
                 (
@@ -318,28 +323,31 @@ class NextFold:
 
     def dump(self) -> bytes:
         """The whole state; `load` gives a fold that answers the same bit for bit."""
-        state = _State(
-            version=VERSION,
-            counts=[self.steps, self.places, self.recent],
-            weights=self._weights.dump(),
+        rest = _Rest(
+            counts=(self.steps, self.places, self.recent),
             trails=list(self._trails.items()),
             homes=list(self._homes.items()),
             labels=self._labels,
             learned=self._learned,
         )
-        return zlib.compress(msgspec.msgpack.encode(state), 1)
+        packed = zlib.compress(msgspec.msgpack.encode(rest, enc_hook=_encoded), 1)
+        return msgspec.msgpack.encode(_State(VERSION, packed, self._weights.dump()))
 
     @classmethod
     def load(cls, body: bytes) -> NextFold:
         """A fold from what `dump` gave; raises `BundleError` where it is damaged or too old."""
-        state = _decoded(body)
-        fold = cls()
-        fold.steps, fold.places, fold.recent = state.counts
-        fold._weights.load(state.weights)
-        fold._trails = dict(state.trails)
-        fold._homes = dict(state.homes)
-        fold._labels = state.labels
-        fold._learned = state.learned
+        state, fold = _decoded(body), cls()
+        try:
+            rest = zlib.decompress(state.rest)
+            found = msgspec.msgpack.decode(rest, type=_Rest, dec_hook=_read)
+            fold._weights.load(state.weights)
+        except (zlib.error, ValueError, IndexError) as error:
+            raise BundleError(f"The state of the next steps cannot be read: {error}") from error
+        fold.steps, fold.places, fold.recent = found.counts
+        fold._trails = dict(found.trails)
+        fold._homes = dict(found.homes)
+        fold._labels = found.labels
+        fold._learned = found.learned
         return fold
 
 
@@ -347,18 +355,23 @@ _FRESH = Trail()
 _NOWHERE = _Place()
 
 
-def _merged(spread: NDArray[np.float64], ids: Sequence[int]) -> NDArray[np.float64]:
+def _merged(spread: NDArray[np.float64], ids: NDArray[np.intp]) -> NDArray[np.float64]:
     """(voices, labels + 1): the wanted labels, and all others as one at the end."""
     wanted = spread[:, ids]
-    wanted[:, [number == 0 for number in ids]] = _LEAST
-    rest = 1.0 - wanted.sum(1, keepdims=True)
+    if not ids.all():
+        wanted[:, ids == RARE] = _LEAST
+    rest = 1.0 - np.add.reduce(wanted, 1, keepdims=True)
     return np.asarray(np.maximum(np.concatenate((wanted, rest), 1), _LEAST), np.float64)
 
 
 class _State(msgspec.Struct):
     version: str
-    counts: list[Counts]
-    weights: tuple[bytes, bytes, bytes]
+    rest: bytes
+    weights: tuple[bytes, PackedTable, PackedTable]
+
+
+class _Rest(msgspec.Struct):
+    counts: tuple[Counts, Counts, Counts]
     trails: list[tuple[str, Trail]]
     homes: list[tuple[int, _Place]]
     labels: Labels
@@ -369,11 +382,24 @@ class _Version(msgspec.Struct):
     version: str
 
 
-def _decoded(packed: bytes) -> _State:
+def _decoded(body: bytes) -> _State:
     try:
-        body = zlib.decompress(packed)
         if msgspec.msgpack.decode(body, type=_Version).version == VERSION:
             return msgspec.msgpack.decode(body, type=_State)
-    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError(f"The state of the next steps cannot be read: {error}") from error
     raise BundleError("The state of the next steps was made with other features; train again.")
+
+
+def _encoded(one: object) -> object:
+    """What msgspec does not know, as something that it does."""
+    if isinstance(one, Counts):
+        return one.dump()
+    raise NotImplementedError(f"A {type(one).__name__} has no place in a dump.")
+
+
+def _read(kind: type, state: object) -> object:
+    """Back from `_encoded`."""
+    if kind is Counts:
+        return Counts.load(state)
+    raise NotImplementedError(f"A {kind.__name__} has no place in a dump.")

@@ -29,6 +29,8 @@ class Labels(msgspec.Struct, gc=False):
     times: dict[int, int] = msgspec.field(default_factory=dict)
     kinds: dict[int, dict[int, int]] = msgspec.field(default_factory=dict)
     """Number -> kind of action -> how often."""
+    mostly: dict[int, int] = msgspec.field(default_factory=dict)
+    """Number -> the kind of action that most of its steps were."""
     total: int = 0
 
     def number(self, label: str) -> int:
@@ -51,6 +53,7 @@ class Labels(msgspec.Struct, gc=False):
         self.times[number] = self.times.get(number, 0) + 1
         kinds = self.kinds.setdefault(number, {})
         kinds[kind] = kinds.get(kind, 0) + 1
+        self.mostly[number] = max(kinds, key=kinds.__getitem__)
 
     def find(self, label: str) -> int:
         """The number of a label; `RARE` where it has none."""
@@ -62,8 +65,7 @@ class Labels(msgspec.Struct, gc=False):
 
     def kind(self, number: int) -> int:
         """What its steps mostly did, as a number of `onward.features.action.KINDS`; -1 = none."""
-        kinds = self.kinds.get(number)
-        return max(kinds, key=kinds.__getitem__) if kinds else -1
+        return self.mostly.get(number, -1)
 
     def share(self, number: int) -> float:
         """Its share of all steps."""

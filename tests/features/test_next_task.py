@@ -124,6 +124,57 @@ def test_chained_counts_stay_a_distribution(
     assert len(counts.table) <= 8
 
 
+def plainly(learned: list[tuple[int, int]], context: int, keep: float) -> np.ndarray:
+    """What a context says of 40 labels from nothing else, as it is defined."""
+    counts: dict[int, float] = {}
+    for one, label in learned:
+        if one == context:
+            counts = {other: count * keep for other, count in counts.items()}
+            counts[label] = counts.get(label, 0.0) + 1.0
+    lean = 0.5 * len(counts) + 0.5 if counts else 1.0
+    share = 1.0 / (sum(counts.values()) + lean)
+    p = np.full(40, 1 / 40) * lean * share
+    for label, count in counts.items():
+        p[label] += count * share
+    return p
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 39)), max_size=120),
+    st.sampled_from([1.0, 0.9]),
+)
+@settings(max_examples=60, deadline=None)
+def test_counts_are_the_same_however_they_are_kept(
+    learned: list[tuple[int, int]], keep: float
+) -> None:
+    """With one label, a few or many, a context says what it is defined to, on disk and back too."""
+    counts = Counts(keep=keep)
+    for context, label in learned:
+        counts.learn([context], label)
+    flat, packed = np.full(40, 1 / 40), msgspec.msgpack.encode(counts.dump())
+    back = Counts.load(msgspec.msgpack.decode(packed))
+    assert [*back.table] == [*counts.table]
+    for context in range(3):
+        p = counts.chain([context], flat)
+        assert p == pytest.approx(plainly(learned, context, keep), abs=1e-12)
+        assert np.array_equal(p, back.chain([context], flat))
+        if keep == 1.0:
+            came = [label for one, label in learned if one == context]
+            assert counts.met(context, 7) == (came.count(7), len(came))
+
+
+def test_running_weights_come_back_bit_for_bit() -> None:
+    """Weights are the same after a dump, those of unused slots and labels too."""
+    weights, back = LabelWeights(), LabelWeights()
+    for n in range(30):
+        slots = np.array([n % 5, 7, 32_767])
+        weights.learn(slots, weights.predict(slots, 3 + n), n % 7)
+    back.load(weights.dump())
+    assert back.dump() == weights.dump()
+    slots = np.arange(0, 32_768, 7)
+    assert np.array_equal(back.predict(slots, 40), weights.predict(slots, 40))
+
+
 def test_running_weights_learn_what_slots_tell() -> None:
     """After some steps the slot of a label speaks for it, and predicting changes nothing."""
     weights = LabelWeights()
@@ -199,6 +250,20 @@ def test_a_damaged_state_is_refused(body: bytes) -> None:
     """What is no dump raises the error that says so."""
     with pytest.raises(BundleError):
         NextFold.load(body)
+
+
+@pytest.mark.parametrize("at", [0.01, 0.5, 0.99])
+def test_a_dump_that_was_cut_short_or_hit_is_refused(at: float) -> None:
+    """Where a dump was cut, or its packed part is rubbish, loading says so."""
+    fold = NextFold()
+    for step in steps(40):
+        fold.learn(step)
+    body = fold.dump()
+    with pytest.raises(BundleError):
+        NextFold.load(body[: int(len(body) * at)])
+    packed = msgspec.msgpack.decode(body)
+    with pytest.raises(BundleError):
+        NextFold.load(msgspec.msgpack.encode(packed | {"rest": packed["rest"][:-9]}))
 
 
 def test_a_step_does_not_see_its_own_outcome() -> None:

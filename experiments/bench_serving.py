@@ -341,7 +341,11 @@ class Bench:
         """Ours as a process of its own: its HTTP and its gRPC port, with the session recorded."""
         ports = free_port(), free_port()
         names = ("ONWARD_HTTP_PORT", "ONWARD_GRPC_PORT")
-        env = {"ONWARD_HOME": str(self.copy()), **dict(zip(names, map(str, ports), strict=True))}
+        env = {
+            "ONWARD_WITHOUT": "all",
+            "ONWARD_HOME": str(self.copy()),
+            **dict(zip(names, map(str, ports), strict=True)),
+        }
         process = Process([sys.executable, "-m", "onward.serving.server"], ports[0], env)
         with Client(f"http://127.0.0.1:{ports[0]}", timeout_s=60) as client:
             client.record(self.steps)

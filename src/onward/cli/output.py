@@ -58,7 +58,7 @@ def show(document: Document, *, as_json: bool, view: Callable[[Document], Render
     if as_json:
         import msgspec
 
-        print(msgspec.json.encode(document, enc_hook=str).decode())
+        print(msgspec.json.encode(document, enc_hook=str).decode(), flush=True)
     else:
         console().print(view(document))
 

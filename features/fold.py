@@ -13,18 +13,17 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-import zlib
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.data.errors import BundleError
 from onward.data.events import Call, Decision, Event, Outcome, Prompt, Step, Verdict
 from onward.features.action import Action, action_of
 from onward.features.action.script import NO_SCRIPT, SCRIPT_NAMES, ScriptFacts
 from onward.features.action.types import KIND, STATIC_NAMES, WORD_SLOTS
 from onward.features.bounded import shed
+from onward.features.dumps import packed, unpacked
 from onward.features.rates import NONE, REGRET, Rates
 from onward.features.seen import of_bytes
 from onward.features.step import blocks
@@ -300,7 +299,7 @@ class Fold:
 
     def dump(self) -> bytes:
         """The whole state; `load` gives a fold that answers the same bit for bit."""
-        body = msgspec.msgpack.encode(
+        return packed(
             _State(
                 version=VERSION,
                 rates=self.rates,
@@ -311,12 +310,11 @@ class Fold:
                 decided=list(self._decided.items()),
             )
         )
-        return zlib.compress(body, 1)
 
     @classmethod
     def load(cls, body: bytes) -> Fold:
         """A fold from what `dump` gave; raises `BundleError` where it is damaged or too old."""
-        state = _decoded(body)
+        state = unpacked(body, _State, version=VERSION, what="The fold's state")
         fold = cls()
         fold.rates = state.rates
         fold.approvals = state.approvals
@@ -342,23 +340,6 @@ class _State(msgspec.Struct):
     sessions: list[tuple[str, Session]]
     places: list[tuple[str, Place]]
     decided: list[tuple[str, tuple[str, ...]]]
-
-
-def _decoded(packed: bytes) -> _State:
-    try:
-        body = zlib.decompress(packed)
-        version = msgspec.msgpack.decode(body, type=_Version).version
-        if version == VERSION:
-            return msgspec.msgpack.decode(body, type=_State)
-    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"The fold's state cannot be read: {error}") from error
-    raise BundleError(
-        "The fold's state was made with other features; train again.", found=version, wanted=VERSION
-    )
-
-
-class _Version(msgspec.Struct):
-    version: str
 
 
 _pack = struct.Struct(f"{len(NAMES)}f").pack

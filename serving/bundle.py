@@ -33,7 +33,7 @@ from onward.models.bundle import (
 from onward.models.calibrate import Calibrator
 from onward.models.online import Online
 from onward.serving.answers.base import Part
-from onward.serving.onnx import MAX_PARITY_GAP, OnnxPart, session
+from onward.serving.onnx import MAX_PARITY_GAP, OnnxPart, parity_gap, session
 
 __all__ = ["Bundle", "load"]
 
@@ -145,7 +145,7 @@ class Bundle:
         for name, trees in (("confidence", self._confidence), ("approval", self._approval)):
             if trees is None or name not in rows:
                 continue
-            gap = float(np.max(np.abs(trees.many(rows["X"]) - rows[name]), initial=0.0))
+            gap = parity_gap(trees.many(rows["X"]), rows[name])
             if not gap <= MAX_PARITY_GAP:
                 raise BundleError(
                     f"The {name} model of {self.version} differs from the fitted one by {gap:.2g}; "

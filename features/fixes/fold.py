@@ -11,7 +11,6 @@ Memory is bounded: sessions, checks, steps and classes are kept in tables of fix
 from __future__ import annotations
 
 import hashlib
-import zlib
 from math import expm1, log1p
 from typing import NamedTuple
 
@@ -19,9 +18,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.data.errors import BundleError
 from onward.data.events import Call, Event, Outcome, Step
 from onward.features.action.types import WORD_SLOTS
+from onward.features.dumps import packed, unpacked
 from onward.features.fixes.attempt_numbers import ATTEMPT_NAMES, attempt_numbers
 from onward.features.fixes.attempts import Attempt, Failing
 from onward.features.fixes.changes import FIXES
@@ -329,7 +328,7 @@ class Fixes:
 
     def dump(self) -> bytes:
         """The whole state; `load` gives a fold that answers the same bit for bit."""
-        body = msgspec.msgpack.encode(
+        return packed(
             _State(
                 version=VERSION,
                 tries=self.tries,
@@ -342,12 +341,11 @@ class Fixes:
                 examples=list(self.examples.items()),
             )
         )
-        return zlib.compress(body, 1)
 
     @classmethod
     def load(cls, body: bytes) -> Fixes:
         """A fold from what `dump` gave; raises `BundleError` where it is damaged or too old."""
-        state = _decoded(body)
+        state = unpacked(body, _State, version=VERSION, what="The state of fixes")
         fixes = cls()
         fixes.tries, fixes.known = state.tries, state.known
         fixes.retries, fixes.runs, fixes.waits = state.retries, state.runs, dict(state.waits)
@@ -368,25 +366,6 @@ class _State(msgspec.Struct):
     weights: list[tuple[float, bytes, bytes]]
     sessions: list[tuple[str, Session]]
     examples: list[tuple[str, list[str]]]
-
-
-class _Version(msgspec.Struct):
-    version: str
-
-
-def _decoded(packed: bytes) -> _State:
-    try:
-        body = zlib.decompress(packed)
-        version = msgspec.msgpack.decode(body, type=_Version).version
-        if version == VERSION:
-            return msgspec.msgpack.decode(body, type=_State)
-    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"The state of fixes cannot be read: {error}") from error
-    raise BundleError(
-        "The state of fixes was made with other features; train again.",
-        found=version,
-        wanted=VERSION,
-    )
 
 
 def _weights(bias: float) -> WordWeights:

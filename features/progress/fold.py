@@ -12,16 +12,15 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-import zlib
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt, Step
 from onward.features.action import action_of
+from onward.features.dumps import packed, unpacked
 from onward.features.progress.course import COURSE_NAMES, Course, Mark, Place
 from onward.features.progress.gains import LITERAL, Gain, Gained
 from onward.features.progress.standstill import move_key, move_of, standstill_of
@@ -262,12 +261,12 @@ class Progress:
             sessions=list(self._sessions.items()),
             places=list(self._places.items()),
         )
-        return zlib.compress(msgspec.msgpack.encode(state), 1)
+        return packed(state)
 
     @classmethod
     def load(cls, body: bytes) -> Progress:
         """A fold from what `dump` gave; raises `BundleError` where it is damaged or too old."""
-        state = _decoded(body)
+        state = unpacked(body, _State, version=VERSION, what="The state of progress")
         fold = cls()
         fold.rates, fold.next, fold.moves = state.rates, state.next, state.moves
         fold._words.load(state.words)
@@ -284,25 +283,6 @@ class _State(msgspec.Struct):
     words: tuple[float, bytes, bytes]
     sessions: list[tuple[str, _Watched]]
     places: list[tuple[str, Place]]
-
-
-class _Version(msgspec.Struct):
-    version: str
-
-
-def _decoded(packed: bytes) -> _State:
-    try:
-        body = zlib.decompress(packed)
-        version = msgspec.msgpack.decode(body, type=_Version).version
-        if version == VERSION:
-            return msgspec.msgpack.decode(body, type=_State)
-    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"The state of progress cannot be read: {error}") from error
-    raise BundleError(
-        "The state of progress was made with other features; train again.",
-        found=version,
-        wanted=VERSION,
-    )
 
 
 _pack = struct.Struct(f"{len(NAMES)}f").pack

@@ -7,7 +7,7 @@ touched in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -26,9 +26,6 @@ from onward.features.affected.marks import Known
 from onward.features.affected.touch import Touch, touches, vector_table
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from onward.serving.answers.base import Part
 
 __all__ = ["Ranked", "Suite", "as_candidates", "live_part"]
@@ -345,25 +342,13 @@ def live_part(home: Path) -> Part | None:
         version = (home / "bundles" / "current").read_text(encoding="utf-8").strip()
         folder = home / "bundles" / version
         facts = msgspec.json.decode((folder / "affected.json").read_bytes(), type=dict[str, Any])
-        body = (folder / "affected.onnx").read_bytes()
     except (OSError, UnicodeDecodeError, msgspec.DecodeError):
         return None
-    if facts.get("features") != VERSION or not facts.get("beats_peer", True):
+    usable = (folder / "affected.onnx").is_file() and facts.get("features") == VERSION
+    if not usable or not facts.get("beats_peer", True):
         return None
     from onward.serving.answers.base import Part  # brings numpy, which tests should not meet
+    from onward.serving.onnx import session
 
-    return Part(version, facts, _runner(body))
-
-
-def _runner(body: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    import numpy as np
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(body, options, providers=["CPUExecutionProvider"])
-
-    def run(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(session.run(["p"], {"X": rows})[0], np.float32)
-
-    return run
+    model = session(folder / "affected.onnx")
+    return Part(version, facts, lambda X: model.run(["p"], {"X": X})[0])

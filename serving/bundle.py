@@ -32,8 +32,9 @@ from onward.models.bundle import (
 )
 from onward.models.calibrate import Calibrator
 from onward.models.online import Online
+from onward.models.parity import MAX_PARITY_GAP, parity_gap
 from onward.serving.answers.base import Part
-from onward.serving.onnx import MAX_PARITY_GAP, OnnxPart, parity_gap, session
+from onward.serving.onnx import OnnxPart, session
 
 __all__ = ["Bundle", "load"]
 

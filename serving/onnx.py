@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
+from onward.models.parity import MAX_PARITY_GAP, parity_gap
 
-__all__ = ["MAX_PARITY_GAP", "OnnxPart", "parity_gap", "session"]
-
-MAX_PARITY_GAP = 1e-5
-"""How far what an ONNX model says may be from the native one on any stored row."""
+__all__ = ["OnnxPart", "session"]
 
 
 def session(path: Path) -> Any:
@@ -31,12 +29,6 @@ def session(path: Path) -> Any:
         )
     except Exception as error:  # onnxruntime's own errors have no common base
         raise BundleError(f"{path.name} cannot be loaded: {error}", path=str(path)) from error
-
-
-def parity_gap(served: NDArray[Any], native: NDArray[Any]) -> float:
-    """The largest difference, relative where numbers are larger than 1; NaN where one is none."""
-    scale = np.maximum(np.abs(native), 1.0)
-    return float(np.max(np.abs(served - native) / scale, initial=0.0))
 
 
 class OnnxPart:

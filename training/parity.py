@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
+from onward.models.parity import MAX_PARITY_GAP, parity_gap
 from onward.models.trees import OUTPUT
 
-__all__ = ["MAX_GAP", "Exported", "check_gap", "check_parity"]
-
-MAX_GAP = 1e-5
-"""How far an exported probability may be from the native one; float32 sums leave some 1e-7."""
+__all__ = ["Exported", "check_gap", "check_parity"]
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +60,7 @@ def check_parity(name: str, body: bytes, *, X: NDArray[np.float32], native: Floa
     Raises
     ------
     BundleError
-        A row differs by more than `MAX_GAP`: the export must not be published.
+        A row differs by more than `MAX_PARITY_GAP`: the export must not be published.
     """
     return check_gap(name, Exported(body).predict(X), native)
 
@@ -73,11 +71,10 @@ def check_gap(name: str, exported: Floats, native: Floats) -> float:
     Raises
     ------
     BundleError
-        It is above `MAX_GAP`.
+        It is above `MAX_PARITY_GAP`.
     """
-    scale = np.maximum(np.abs(native), 1.0)
-    gap = float(np.max(np.abs(exported - native) / scale, initial=0.0))
-    if not gap <= MAX_GAP:
+    gap = parity_gap(exported, native)
+    if not gap <= MAX_PARITY_GAP:
         raise BundleError(
             f"The exported {name} model differs from the fitted one by {gap:.2g}; "
             "nothing was published.",

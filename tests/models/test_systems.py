@@ -32,7 +32,8 @@ from onward.data.importers import BrokenLine, read_path
 from onward.data.samples import resources_path, sample_path
 from onward.models import affected, causes, forecast
 from onward.models.base import Learned, Rows
-from onward.serving.onnx import MAX_PARITY_GAP, OnnxPart, parity_gap
+from onward.models.parity import MAX_PARITY_GAP, parity_gap
+from onward.serving.onnx import OnnxPart
 from onward.training.catalogue import all_systems
 from onward.training.parity import Exported
 from onward.training.systems import System

@@ -63,6 +63,7 @@ class Server:
             lambda: seats(
                 sentence_model(settings.home_dir) if settings.has("sentences") else None,
                 wanted=settings.has,
+                folder=settings.home_dir / "serving",
             ),
         )
         self.ledger = Ledger(

@@ -65,3 +65,5 @@ class Seat(NamedTuple):
     answerer: Answerer
     uses: Mapping[str, Callable[[Part | None], None]]
     """Learned system -> what takes its model."""
+    tend: Callable[[], object] | None = None
+    """What it does when nobody asks, a little at a time; None = nothing."""

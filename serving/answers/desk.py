@@ -36,13 +36,19 @@ class Desk:
         What answers; nobody else may use it.
     uses
         What takes its models: learned system -> function.
+    tend
+        What it does when nobody asks; None = nothing.
     """
 
     def __init__(
-        self, answerer: Answerer, uses: Mapping[str, Callable[[Part | None], None]] | None = None
+        self,
+        answerer: Answerer,
+        uses: Mapping[str, Callable[[Part | None], None]] | None = None,
+        tend: Callable[[], object] | None = None,
     ) -> None:
         self._answerer = answerer
         self._uses = dict(uses or {})
+        self._tend = tend
         self._lock = threading.Lock()
         self._waiting: deque[Event] = deque()
 
@@ -68,9 +74,8 @@ class Desk:
         while self._waiting:
             with self._lock:
                 self._take_in(min(SIP, len(self._waiting)))
-        tend = getattr(self._answerer, "tend", None)  # what an answerer does when nobody asks
-        if tend is not None:
-            tend()
+        if self._tend is not None:
+            self._tend()
 
     def dump(self) -> bytes:
         """What was folded, with all that waits."""
@@ -129,10 +134,10 @@ class Answers:
         self.behind = ""
         self._make, self._part = make, part
         self._desks: dict[str, Desk] = {}
-        for answerer, uses in make():
+        for answerer, uses, tend in make():
             for system, use in uses.items():
                 _give(use, part, system)
-            self._desks[answerer.name] = Desk(answerer, uses)
+            self._desks[answerer.name] = Desk(answerer, uses, tend)
 
     def fresh(self) -> Answers:
         """The same desks with nothing learned."""

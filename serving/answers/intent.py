@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
-from msgspec import Meta
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt
@@ -15,11 +13,10 @@ from onward.features.intent.work import KINDS
 from onward.features.sentences import Embedder
 from onward.models.intent import PEERS, tempered
 from onward.serving.answers.base import Part
+from onward.serving.questions.intent import Intent, IntentRequest, Intents, LikePrompt, TouchedFile
 
-__all__ = ["Intent", "IntentAnswerer", "IntentRequest", "Intents", "LikePrompt", "TouchedFile"]
+__all__ = ["IntentAnswerer"]
 
-Text = Annotated[str, Meta(min_length=1, max_length=200_000)]
-Name = Annotated[str, Meta(max_length=512)]
 
 SURE = 0.8
 """From this probability on the best kind may be gone ahead with, where it can be undone."""
@@ -27,61 +24,6 @@ UNDOABLE = frozenset({"ask", "read", "run", "fix", "write", "document"})
 """Kinds whose first step is undone by putting files back; a rule may still ask about the step."""
 SHOWN = 3
 """Similar past prompts that are shown."""
-
-
-class IntentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a user said."""
-
-    text: Text
-    agent: Name = ""
-    project: Name = ""
-    session: Name = ""
-    at: Annotated[float, Meta(ge=0, le=1e11)] = 0.0
-    """Unix seconds; 0 = unknown."""
-
-
-class Intent(msgspec.Struct, frozen=True):
-    """One kind of work that may be meant."""
-
-    kind: str
-    """``ask``, ``read``, ``run``, ``fix``, ``write``, ``document``, ``install`` or ``commit``."""
-    probability: float
-
-
-class LikePrompt(msgspec.Struct, frozen=True):
-    """A past prompt that resembles this one, and what was then done."""
-
-    text: str
-    kind: str
-    likeness: float
-    """Cosine, 0 to 1."""
-    first_tool: str
-    files: list[str]
-
-
-class TouchedFile(msgspec.Struct, frozen=True):
-    """A file that may be touched."""
-
-    path: str
-    weight: float
-    """Relative to the others; no probability."""
-
-
-class Intents(msgspec.Struct, frozen=True, kw_only=True):
-    """What the words may ask for, the likeliest first."""
-
-    intents: list[Intent]
-    go_ahead: bool
-    """Whether the best is sure enough to go ahead unasked, and can be undone."""
-    first_tools: list[str] = []
-    """The tools that may come first, the likeliest first."""
-    files: list[TouchedFile] = []
-    like: list[LikePrompt] = []
-    """What it rests on."""
-    model: str = ""
-    """Version of the bundle that answered; empty = the nearest past prompts alone."""
-    note: str = ""
-    """Why the answer is less than the full one; empty = it is the full one."""
 
 
 class IntentAnswerer:

@@ -12,7 +12,8 @@ from onward.data.events import Outcome, Step
 from onward.features.progress.fold import VERSION
 from onward.models.calibrate import Calibrator
 from onward.serving.answers.base import Answerer, Part
-from onward.serving.answers.hazard import PEER_ALARM, HazardAnswers, HazardRequest
+from onward.serving.answers.hazard import PEER_ALARM, HazardAnswers
+from onward.serving.questions.hazard import HazardRequest
 
 ASKED = HazardRequest(session="s")
 FACTS = {

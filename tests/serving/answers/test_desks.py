@@ -32,14 +32,15 @@ from onward.data.events import (
 from onward.serving.answers.base import Answerer, Part, Seat
 from onward.serving.answers.catalogue import seats
 from onward.serving.answers.desk import MAX_WAITING, Answers, Desk
-from onward.serving.answers.errors import ErrorListRequest, ErrorRequest
-from onward.serving.answers.fixes import AttemptRequest, FixRequest
-from onward.serving.answers.forecast import ForecastRequest
-from onward.serving.answers.hazard import HazardRequest
-from onward.serving.answers.intent import IntentRequest
-from onward.serving.answers.memory import MemoryRequest, Recaller
-from onward.serving.answers.next_task import NextRequest
+from onward.serving.answers.memory import Recaller
 from onward.serving.questions import QUESTIONS, Question
+from onward.serving.questions.errors import ErrorListRequest, ErrorRequest
+from onward.serving.questions.fixes import AttemptRequest, FixRequest
+from onward.serving.questions.forecast import ForecastRequest
+from onward.serving.questions.hazard import HazardRequest
+from onward.serving.questions.intent import IntentRequest
+from onward.serving.questions.memory import MemoryRequest
+from onward.serving.questions.next_task import NextRequest
 
 NAMES = [seat.answerer.name for seat in seats(None)]
 NOW = "now"

@@ -10,7 +10,8 @@ from onward.data.errors import BundleError
 from onward.data.events import Outcome, Prompt, Step
 from onward.features.next_task.fold import NAMES, VERSION
 from onward.serving.answers.base import Answerer, Part
-from onward.serving.answers.next_task import NextAnswer, NextRequest, NextTaskAnswerer
+from onward.serving.answers.next_task import NextTaskAnswerer
+from onward.serving.questions.next_task import NextAnswer, NextRequest
 
 ROUND = ("cat a.py", "sed -i s/a/b/ a.py", "git push", "ls src")
 

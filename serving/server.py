@@ -68,7 +68,9 @@ class Server:
         )
         self.ledger = Ledger(
             self.history,
-            lambda whole: self.snapshots.base(self.runtime.live, whole=whole),
+            lambda whole: self.snapshots.base(
+                self.runtime.live, self.runtime.predicting, whole=whole
+            ),
             commit_s=settings.commit_ms / 1000.0,
         )
         self.service = Service(

@@ -64,30 +64,33 @@ class Snapshots:
         draft.write_bytes(msgspec.msgpack.encode(_File(self._history.identity, state)))
         draft.replace(self._path)
 
-    def base(self, bundle: Bundle | None, *, whole: bool) -> State:
+    def base(self, bundle: Bundle | None, predicting: Bundle | None, *, whole: bool) -> State:
         """The latest state of a model to go on from.
 
         Parameters
         ----------
         bundle
-            The model; None = counts.
+            The model that decides; None = counts.
+        predicting
+            Whose models answer questions; None = their trivial peers.
         whole
             Whether to count the records of the bundle's past too, which reads all of it.
             Without them the state is quick to have, and `State.partial`.
         """
-        saved = self._saved(bundle)
+        answers = self._answers(predicting)
+        saved = self._saved(bundle, answers)
         if saved is not None:
             return saved
         if bundle is None or not bundle.folds(self._history):
-            return State(bundle, answers=self._answers(bundle))
+            return State(bundle, answers=answers)
         state = State(
             bundle,
             fold=bundle.fold(),
             online=bundle.online(),
             seq=bundle.last_seq,
-            answers=self._answers(bundle),
+            answers=answers,
         )
-        state.answers.behind = FILLING if bundle.last_seq else ""
+        answers.behind = FILLING if bundle.last_seq else ""
         if whole:
             for _, event in self._history.scan(until=bundle.last_seq):
                 state.past.learn(event)
@@ -101,12 +104,12 @@ class Snapshots:
 
         return Answers(self._answerers, part)
 
-    def _saved(self, bundle: Bundle | None) -> State | None:
+    def _saved(self, bundle: Bundle | None, answers: Answers) -> State | None:
         try:
             file = msgspec.msgpack.decode(self._path.read_bytes(), type=_File)
             if file.history != self._history.identity:
                 return None
-            state = State.load(file.state, bundle, self._answers(bundle))
+            state = State.load(file.state, bundle, answers)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError, BundleError) as error:

@@ -17,16 +17,13 @@ import msgspec
 from onward.data.errors import BundleError
 from onward.data.store import History
 from onward.serving.answers.base import Part, Seat
-from onward.serving.answers.desk import Answers
+from onward.serving.answers.desk import FILLING, Answers
 from onward.serving.bundle import Bundle
 from onward.serving.state import State
 
 __all__ = ["Snapshots"]
 
 log = logging.getLogger(__name__)
-
-
-FILLING = "What happened before is still being folded for predictions; ask again in a moment."
 
 
 class _File(msgspec.Struct):
@@ -77,10 +74,10 @@ class Snapshots:
             Whether to count the records of the bundle's past too, which reads all of it.
             Without them the state is quick to have, and `State.partial`.
         """
-        answers = self._answers(predicting)
-        saved = self._saved(bundle, answers)
+        saved = self._saved(bundle, predicting)
         if saved is not None:
             return saved
+        answers = self._answers(predicting)
         if bundle is None or not bundle.folds(self._history):
             return State(bundle, answers=answers)
         state = State(
@@ -104,12 +101,12 @@ class Snapshots:
 
         return Answers(self._answerers, part)
 
-    def _saved(self, bundle: Bundle | None, answers: Answers) -> State | None:
+    def _saved(self, bundle: Bundle | None, predicting: Bundle | None) -> State | None:
         try:
             file = msgspec.msgpack.decode(self._path.read_bytes(), type=_File)
             if file.history != self._history.identity:
                 return None
-            state = State.load(file.state, bundle, answers)
+            state = State.load(file.state, bundle, self._answers(predicting))
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError, BundleError) as error:

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.mending import ERRORS, mending_log, shell
 
-from onward.data.errors import BundleError, NotFound
+from onward.data.errors import BundleError, NotFound, Unavailable
 from onward.data.events import (
     Band,
     Call,
@@ -401,8 +401,39 @@ def test_decisions_tell_the_desks_nothing() -> None:
         name: content(dump) for name, dump in dumps.items()
     }
     assert answers.fresh().dump() == before
-    with pytest.raises(KeyError):
-        other.load({})
+
+
+@pytest.mark.parametrize("saved", [{}, dict.fromkeys(NAMES, b"no")])
+def test_a_damaged_dump_leaves_the_desks_behind(saved: dict[str, bytes]) -> None:
+    """Desks whose dump is missing or damaged say that they are behind, until they are filled."""
+    answers = Answers(lambda: seats(None))
+    answers.load(saved)
+    answers.put(mixed(1)[0])
+    with pytest.raises(Unavailable, match="still being folded"):
+        answers.ask("hazard", "answer", REQUESTS["hazard"])
+
+    again = answers.fresh()
+    for event in mixed(2):
+        again.put(event)
+    assert again.ask("hazard", "answer", REQUESTS["hazard"]) is not None
+
+
+def test_desks_are_opened_when_they_are_needed() -> None:
+    """Events that came before the desks were opened count like those that came after."""
+    made = []
+
+    def make() -> list[Seat]:
+        made.append(True)
+        return seats(None)
+
+    answers, events = Answers(make), mixed(6)
+    for event in events:
+        answers.put(event)
+    assert not made
+    said = answers.ask("next_task", "answer", REQUESTS["next"])
+
+    assert made == [True]
+    assert said == learned("next_task", events).answer(REQUESTS["next"])
 
 
 class Slow:

@@ -12,7 +12,7 @@ import numpy as np
 from onward.data.errors import BundleError
 from onward.data.events import Event
 from onward.features.progress.course import Course
-from onward.features.progress.fold import VERSION, Progress
+from onward.features.progress.fold import VERSION, WINDOW, Progress
 from onward.features.progress.standstill import (
     MOVES,
     Standstill,
@@ -103,6 +103,7 @@ class HazardAnswers:
         return HazardAnswer(
             session=request.session,
             probability=min(max(probability, 0.0), 1.0),
+            window=WINDOW,
             alarm=alarm,
             threshold=threshold,
             standstill=stood.kind.value,

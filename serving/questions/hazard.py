@@ -7,8 +7,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from onward.features.progress.fold import WINDOW
-
 __all__ = ["HazardAnswer", "HazardRequest", "Hint"]
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -41,7 +39,7 @@ class HazardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     session: str
     probability: Share
     """P(none of the next ``window`` steps gains anything)."""
-    window: int = WINDOW
+    window: int
     alarm: bool
     """The probability reaches the threshold that was fixed in training."""
     threshold: Share

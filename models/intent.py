@@ -94,6 +94,7 @@ class Intent:
 
     name = "intent"
     names = NAMES
+    features = VERSION
 
     def __init__(self, settings: dict[str, Any] | None = None) -> None:
         self._settings = settings or SETTINGS
@@ -135,7 +136,7 @@ class Intent:
 
     def facts(self) -> dict[str, Any]:
         """The kinds in order, and the temperature."""
-        return {"kinds": list(KINDS), "temperature": self._temperature, "features": VERSION}
+        return {"kinds": list(KINDS), "temperature": self._temperature}
 
     def card(self) -> dict[str, Any]:
         """What it is and what it was fitted on."""

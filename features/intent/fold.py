@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt, Step
+from onward.features.dumps import version_of
 from onward.features.intent.prompt_words import OWN_NAMES, PATH, SLOTS, own, slots_of
 from onward.features.intent.work import KINDS, Work
 from onward.features.memory.lexical import Lexical, terms
@@ -89,8 +90,9 @@ NAMES = (
 )
 """Names of the features, in order."""
 
-VERSION = 1
-"""Raise it when a feature or the fold's state changes its meaning."""
+_MEANING = 1
+VERSION = version_of(_MEANING, NAMES)
+"""Changes whenever a feature or the fold's state changes its meaning."""
 
 
 class IntentFold:
@@ -339,7 +341,7 @@ class IntentFold:
 
 
 class _State(msgspec.Struct):
-    version: int
+    version: str
     model: str
     past: list[tuple[int, Past]]
     vectors: bytes

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from onward.features.sentences import Embedder, lazy_embedder
-from onward.serving.answers.base import Seat
+from onward.serving.answers.base import Seat, Use
 
 __all__ = ["seats", "sentence_model"]
 
@@ -41,57 +41,68 @@ def sentence_model(home: Path) -> Embedder | None:
 
 
 def _next_task(_embedder: Embedder | None, _folder: Path | None) -> Seat:
+    from onward.features.next_task.fold import NAMES, VERSION
     from onward.serving.answers.next_task import NextTaskAnswerer
 
     answerer = NextTaskAnswerer()
-    return Seat(answerer, {"next_task": answerer.use})
+    return Seat(answerer, {"next_task": Use(answerer.use, NAMES, VERSION)})
 
 
 def _hazard(_embedder: Embedder | None, _folder: Path | None) -> Seat:
+    from onward.features.progress.fold import NAMES, VERSION
     from onward.serving.answers.hazard import HazardAnswers
 
     answerer = HazardAnswers()
-    return Seat(answerer, {"hazard": answerer.use})
+    return Seat(answerer, {"hazard": Use(answerer.use, NAMES, VERSION)})
 
 
 def _fixes(_embedder: Embedder | None, _folder: Path | None) -> Seat:
+    from onward.features.fixes.fold import NAMES, REMEDY_NAMES, TRANSIENT_NAMES, VERSION
     from onward.serving.answers.fixes import FixAnswers
 
     answerer = FixAnswers()
     uses = {
-        "fixes": answerer.use,
-        "attempts": answerer.use_attempts,
-        "transient": answerer.use_transient,
+        "fixes": Use(answerer.use, REMEDY_NAMES, VERSION),
+        "attempts": Use(answerer.use_attempts, NAMES, VERSION),
+        "transient": Use(answerer.use_transient, TRANSIENT_NAMES, VERSION),
     }
     return Seat(answerer, uses)
 
 
 def _errors(embedder: Embedder | None, _folder: Path | None) -> Seat:
+    from onward.features.errors import causes, pairs
     from onward.serving.answers.errors import Errors
 
     answerer = Errors(embedder)
-    return Seat(answerer, {"causes": answerer.use, "clusters": answerer.use_pairs})
+    uses = {
+        "causes": Use(answerer.use, causes.NAMES, causes.VERSION),
+        "clusters": Use(answerer.use_pairs, pairs.NAMES, pairs.VERSION),
+    }
+    return Seat(answerer, uses)
 
 
 def _memory(embedder: Embedder | None, folder: Path | None) -> Seat:
+    from onward.features.memory.fold import NAMES, VERSION
     from onward.serving.answers.memory import Recaller
 
     answerer = Recaller(embedder, folder=folder and folder / "notes")
-    return Seat(answerer, {"memory": answerer.use}, answerer.tend)
+    return Seat(answerer, {"memory": Use(answerer.use, NAMES, VERSION)}, answerer.tend)
 
 
 def _intent(embedder: Embedder | None, _folder: Path | None) -> Seat:
+    from onward.features.intent.fold import NAMES, VERSION
     from onward.serving.answers.intent import IntentAnswerer
 
     answerer = IntentAnswerer(embedder)
-    return Seat(answerer, {"intent": answerer.use})
+    return Seat(answerer, {"intent": Use(answerer.use, NAMES, VERSION)})
 
 
 def _forecast(_embedder: Embedder | None, _folder: Path | None) -> Seat:
+    from onward.features.resources.series import NAMES, VERSION
     from onward.serving.answers.forecast import ForecastAnswerer
 
     answerer = ForecastAnswerer()
-    return Seat(answerer, {"forecast": answerer.use})
+    return Seat(answerer, {"forecast": Use(answerer.use, NAMES, VERSION)})
 
 
 _MAKERS: dict[str, Callable[[Embedder | None, Path | None], Seat]] = {

@@ -15,7 +15,7 @@ from typing import Any
 
 from onward.data.errors import BundleError, OnwardError, Unavailable
 from onward.data.events import Decision, Event
-from onward.serving.answers.base import Answerer, Part, Seat
+from onward.serving.answers.base import Answerer, Part, Seat, Use
 
 __all__ = ["FILLING", "Answers", "Desk"]
 
@@ -46,7 +46,7 @@ class Desk:
     def __init__(
         self,
         answerer: Answerer,
-        uses: Mapping[str, Callable[[Part | None], None]] | None = None,
+        uses: Mapping[str, Use] | None = None,
         tend: Callable[[], object] | None = None,
     ) -> None:
         self._answerer = answerer
@@ -237,9 +237,7 @@ def _put(desks: Mapping[str, Desk], event: Event) -> None:
         desk.put(event)
 
 
-def _give(
-    use: Callable[[Part | None], None], part: Callable[[str], Part | None], system: str
-) -> None:
+def _give(use: Use, part: Callable[[str], Part | None], system: str) -> None:
     """Hand a model over; where it cannot be used, the peer answers in its place."""
     try:
         use(part(system))

@@ -12,7 +12,7 @@ import numpy as np
 from onward.data.errors import BundleError
 from onward.data.events import Event
 from onward.features.progress.course import Course
-from onward.features.progress.fold import VERSION, WINDOW, Progress
+from onward.features.progress.fold import WINDOW, Progress
 from onward.features.progress.standstill import (
     MOVES,
     Standstill,
@@ -70,7 +70,7 @@ class HazardAnswers:
         Raises
         ------
         BundleError
-            Its facts cannot be read, or it was made with other features; the old one stays.
+            Its facts cannot be read; the old one stays.
         """
         if part is not None:
             self._calibrator, self._alarm = _facts(part)
@@ -141,12 +141,10 @@ class HazardAnswers:
 def _facts(part: Part) -> tuple[Calibrator, float]:
     """The calibration and the alarm's threshold that a model came with."""
     try:
-        alarm, features = float(part.facts["alarm"]), part.facts["features"]
+        alarm = float(part.facts["alarm"])
         calibrator = Calibrator.from_json(part.facts["calibration"])
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"The facts of the hazard cannot be read: {error}") from error
-    if features != VERSION:
-        raise BundleError("The hazard was made with other features; train again.", found=features)
     return calibrator, alarm
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt
-from onward.features.intent.fold import VERSION, IntentFold, Near
+from onward.features.intent.fold import IntentFold, Near
 from onward.features.intent.work import KINDS
 from onward.features.sentences import Embedder
 from onward.models.intent import PEERS, tempered
@@ -43,7 +43,7 @@ class IntentAnswerer:
         self._part: Part | None = None
 
     def use(self, part: Part | None) -> None:
-        """Answer with this model from now on; raises `BundleError` where it has other features."""
+        """Answer with this model from now on; raises `BundleError` where it cannot be used."""
         if part is not None:
             _check(part)
         self._part = part
@@ -105,8 +105,8 @@ class IntentAnswerer:
 def _check(part: Part) -> None:
     """Raises `BundleError` where a model's facts are not those that are needed."""
     facts = part.facts
-    if facts.get("kinds") != list(KINDS) or facts.get("features") != VERSION:
-        raise BundleError("The intent model knows other kinds of work or features; train again.")
+    if facts.get("kinds") != list(KINDS):
+        raise BundleError("The intent model knows other kinds of work; train again.")
     if not isinstance(facts.get("temperature"), float | int):
         raise BundleError("The intent model has no temperature; train again.")
 

@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.data.errors import BundleError
 from onward.data.events import Event, Feedback, Note
-from onward.features.memory.fold import CAPACITY, NAMES, VERSION, Candidates, Memory
+from onward.features.memory.fold import CAPACITY, NAMES, Candidates, Memory
 from onward.features.sentences import Embedder
 from onward.models.memory import fixed, forgetting
 from onward.serving.answers.base import Part
@@ -85,17 +84,7 @@ class Recaller:
         return self._memory
 
     def use(self, part: Part | None) -> None:
-        """Rank with this model from now on; None = fixed weights rank.
-
-        Raises
-        ------
-        BundleError
-            It was made for other columns.
-        """
-        if part is not None and (
-            part.facts.get("features") != VERSION or part.facts.get("names") != list(NAMES)
-        ):
-            raise BundleError("The memory's model was made for other columns; train again.")
+        """Rank with this model from now on; None = fixed weights rank."""
         self._part = part
 
     def learn(self, event: Event) -> None:

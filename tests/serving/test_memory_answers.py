@@ -70,7 +70,7 @@ def told(number: int, note: str, query: str, *, helped: bool) -> Feedback:
     return Feedback(id=f"f-{number}", session="s", note=note, at=NOW, helped=helped, query=query)
 
 
-def part(version: str = "v1", *, beats_peer: bool = True, **facts: object) -> Part:
+def part(version: str = "v1", *, beats_peer: bool = True) -> Part:
     """A published ranker."""
     random = np.random.default_rng(0)
     X = random.random((200, len(NAMES))).astype(np.float32)
@@ -79,7 +79,7 @@ def part(version: str = "v1", *, beats_peer: bool = True, **facts: object) -> Pa
     session = onnxruntime.InferenceSession(model.to_onnx())
     run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     run = lambda rows: session.run(["p"], {"X": rows})[0]  # noqa: E731
-    return Part(version, {**model.facts(), **facts}, run, beats_peer)
+    return Part(version, model.facts(), run, beats_peer)
 
 
 def test_a_decision_is_recalled_with_its_reasons() -> None:
@@ -174,15 +174,6 @@ def test_it_is_a_function_of_the_log(tmp_path: Path) -> None:
     assert again.answer(request) == answerer.answer(request)
     with pytest.raises(BundleError):
         again.load(b"no")
-
-
-def test_a_model_of_other_columns_is_refused() -> None:
-    """A ranker made for other columns is a typed error, and the one before answers on."""
-    answerer = filled()
-    with pytest.raises(BundleError, match="train again"):
-        answerer.use(part(features="old"))
-
-    assert answerer.answer(MemoryRequest(query="queue")).version == ""
 
 
 def test_answers_while_it_learns() -> None:

@@ -513,6 +513,10 @@ def test_what_waits_is_bounded() -> None:
     assert desk.waiting == 0
 
 
+USES = {system: use for seat in seats(None) for system, use in seat.uses.items()}
+"""Learned system -> how its answerer takes a model."""
+
+
 def _refuses(X: NDArray[np.float32]) -> NDArray[np.float32]:
     raise BundleError(f"The file is damaged; {len(X)} rows were asked.")
 
@@ -533,18 +537,28 @@ def _asked(answers: Answers, question: Question) -> Any:
     "facts",
     [
         {},
-        {"features": "of another version"},
         dict.fromkeys(
             ("calibration", "calibrator", "labels", "kinds", "fixes", "sharpness", "threshold"), 7
         ),
     ],
 )
 def test_a_model_that_cannot_be_used_is_passed_over(facts: dict[str, Any]) -> None:
-    """A model without its facts, or with those of another version, leaves the peer to answer."""
-    refused = _answers(lambda name: Part("v9", facts, _refuses))
+    """A model without its facts, or with others, leaves the peer to answer."""
+    refused = _answers(
+        lambda name: Part("v9", facts, _refuses, True, USES[name].names, USES[name].features)
+    )
     bare = _answers(lambda name: None)
     for question in QUESTIONS:
         assert _asked(refused, question) == _asked(bare, question), question.name
+
+
+@pytest.mark.parametrize("system", USES)
+def test_a_model_of_other_features_is_refused(system: str) -> None:
+    """No answerer takes a model whose columns, or what they mean, are not those it is given."""
+    use = USES[system]
+    for names, features in ((use.names[1:], use.features), (use.names, "of another version")):
+        with pytest.raises(BundleError, match="train again"):
+            use(Part("v9", {}, _refuses, True, names, features))
 
 
 def test_a_model_that_cannot_be_read_is_passed_over() -> None:

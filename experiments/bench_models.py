@@ -103,7 +103,7 @@ def trained(log: Sequence[tuple[int, Event]], folder: Path) -> tuple[dict[str, M
         (folder / f"{model.name}.onnx").write_bytes(model.to_onnx())
         np.savez(folder / f"{model.name}.npz", X=rows.X[:0], p=rows.X[:0])
         facts = msgspec.json.decode(msgspec.json.encode(model.facts()))
-        part = Part("bench", facts, OnnxPart(folder, model.name), names=model.names)
+        part = Part("bench", facts, OnnxPart(folder, model.name), True, model.names, model.features)
         X = rows.X[-ASKED.get(model.name, 1) :]
         found[model.name] = Model(part, X, model.predict, about)
     return found, notes

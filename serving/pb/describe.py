@@ -17,7 +17,7 @@ __all__ = ["SERVICE", "proto"]
 
 SERVICE = "Predictions"
 _HEAD = """\
-// Written from onward/serving/questions.py by onward/serving/pb/generate.py; change it there.
+// Written from onward/serving/questions by onward/serving/pb/generate.py; change it there.
 syntax = "proto3";
 
 package onward.predictions.v1;

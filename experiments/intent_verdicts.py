@@ -69,10 +69,11 @@ def _works(log: Iterable[tuple[int, Event]]) -> list[_Work]:
 
 
 def _beside(name: str, sign: list[tuple[bool, bool]]) -> list[tuple[str, float]]:
-    table = np.array(sign, bool).reshape(-1, 2)
+    table = np.array(sign or [(False, False)], bool)
     random = np.random.default_rng(0)
     draws = [_gap(table[random.integers(0, len(table), len(table))]) for _ in range(DRAWS)]
-    low, high = np.nanpercentile(draws, [2.5, 97.5]) if len(table) else (np.nan, np.nan)
+    known = [gap for gap in draws if not np.isnan(gap)] or [np.nan]
+    low, high = np.percentile(known, [2.5, 97.5])
     return [
         (f"{name}.pairs", float(len(table))),
         (f"{name}.corrections", float(table[:, 0].sum())),

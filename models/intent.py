@@ -154,9 +154,9 @@ class Intent:
 
 
 def _block(X: Matrix, prefix: str) -> NDArray[np.float64]:
-    """(n, kinds) the columns of one block; 0 where nothing is known."""
+    """(n, kinds) the columns of one block."""
     first = NAMES.index(f"{prefix}_{KINDS[0]}")
-    return np.nan_to_num(X[:, first : first + len(KINDS)].astype(np.float64))
+    return X[:, first : first + len(KINDS)].astype(np.float64)
 
 
 def _softmax(z: NDArray[np.float64]) -> Probabilities:

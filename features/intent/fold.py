@@ -37,7 +37,7 @@ MAX_PROMPTS = 4_000
 """Past prompts that are kept; the oldest are forgotten."""
 MAX_OPEN = 16
 """Sessions whose work goes on; of the oldest one nothing more is taken in."""
-_LEAN_FIRST = 1.0
+_LEAN_FIRST = 6.0
 """Weight of how often a tool came first at all, beside the nearest prompts'."""
 _RECENT = 200
 """Newest prompts whose first tools are counted."""
@@ -86,6 +86,7 @@ class IntentFold:
         self._weights = [WordWeights(SLOTS, rate=0.25) for _ in KINDS]
         self._choice = Choice(_TRUST, contexts=_CONTEXTS, alternatives=len(KINDS))
         self._counts = np.ones(len(KINDS))
+        self._asked: tuple[Prompt, _View] | None = None  # a prompt is asked about, then learned
 
     def __len__(self) -> int:
         return len(self._past)
@@ -94,16 +95,19 @@ class IntentFold:
 
     def learn(self, event: Event) -> list[Past]:
         """Take in one event; gives the past prompts whose kind of work it made final."""
+        settled: list[Past] = []
         if isinstance(event, Step):
             slot = self._open.get(event.session)
             if slot is not None:
                 self._touched.learn(self._past[slot].work.add(event))
         elif isinstance(event, Prompt) and event.role != "interrupt":
-            return self._begin(event)
-        return []
+            settled = self._begin(event)
+        self._asked = None
+        return settled
 
     def _begin(self, prompt: Prompt) -> list[Past]:
-        view, line = self._view(prompt), _line(prompt)
+        asked, line = self._asked, _line(prompt)
+        view = asked[1] if asked is not None and asked[0] is prompt else self._view(prompt)
         done = self._open.pop(prompt.session, None), self._last.pop(line, None)
         settled = [self._past[slot] for slot in done if slot is not None and self._settle(slot)]
         slot = self._past.add(prompt)
@@ -144,6 +148,7 @@ class IntentFold:
         """The features of a new prompt, float32, `NAMES` long."""
         alike, near, last = self._votes(prompt)
         view = self._viewed(prompt, alike, near, last)
+        self._asked = prompt, view
         p = self._choice.probabilities(view.evidence, view.context)
         blocks = (np.log(np.maximum(p, 1e-9)), self._rates(), last, alike, near)
         return np.concatenate(blocks).astype(np.float32)

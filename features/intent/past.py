@@ -70,6 +70,7 @@ class PastPrompts:
     def __init__(self, embedder: Embedder | None = None) -> None:
         self._embedder = embedder
         self._embedded: tuple[str, NDArray[np.float32]] | None = None
+        self._nearest: tuple[str, list[Near]] | None = None
         dim = 0 if embedder is None else embedder.about.dim
         self._past: dict[int, Past] = {}
         self._words = Lexical()
@@ -91,7 +92,7 @@ class PastPrompts:
     def add(self, prompt: Prompt) -> int:
         """Take a prompt in, and give its slot."""
         words = terms(prompt.text)[:_WORDS_KEPT]
-        slot = self._words.add(words)
+        slot, self._nearest = self._words.add(words), None
         self._past[slot] = Past(
             prompt.id,
             prompt.session,
@@ -123,23 +124,31 @@ class PastPrompts:
     def remove(self, slot: int) -> Past:
         """Let a prompt go, and give it a last time."""
         self._words.remove(slot)
+        self._nearest = None
+        if self._embedder is not None:
+            self._vectors[slot] = 0.0
         return self._past.pop(slot)
 
-    def alike(self, text: str, most: int = NEAREST) -> list[Near]:
+    def alike(self, text: str) -> list[Near]:
         """The past prompts that share the most words, by TF-IDF."""
         query = self._words.query(terms(text)[:_WORDS_KEPT])
-        slots, _ = self._words.search(query, most)
+        slots, _ = self._words.search(query, NEAREST)
         cosines = self._words.evidence(query, slots)[:, 1]
         return self._found(slots.tolist(), cosines.tolist())
 
-    def near(self, text: str, most: int = NEAREST) -> list[Near]:
-        """The past prompts that mean the most alike, by their vectors; none without an embedder."""
+    def near(self, text: str) -> list[Near]:
+        """The past prompts that mean the most alike, by their vectors; none without an embedder.
+
+        The last text's are at hand: one answer asks for them twice.
+        """
         if self._embedder is None or not self._past:
             return []
-        slots = np.fromiter(self._past, np.intp)
-        cosines = self._vectors[slots] @ self._embed(self._embedder, text)
-        best = np.argsort(-cosines, kind="stable")[:most]
-        return self._found(slots[best].tolist(), cosines[best].tolist())
+        if self._nearest is None or self._nearest[0] != text:
+            cosines = self._vectors @ self._embed(self._embedder, text)
+            best = np.argsort(-cosines, kind="stable")[:NEAREST].tolist()
+            slots = [slot for slot in best if slot in self._past]  # others are empty
+            self._nearest = text, self._found(slots, cosines[slots].tolist())
+        return self._nearest[1]
 
     def _found(self, slots: Sequence[int], likeness: Sequence[float]) -> list[Near]:
         pairs = zip(slots, likeness, strict=True)

@@ -14,7 +14,7 @@ __all__ = ["Touched"]
 
 MAX_TOUCHED = 256
 """Files that are remembered; those that were changed longest ago are forgotten."""
-_LOOKED_AT = 3_000
+_LOOKED_AT = 1_500
 """Characters of a prompt that may name files."""
 _LIKE = 0.5
 """Weight of having been changed after a prompt that is all the same, beside the file that was

@@ -195,22 +195,33 @@ def _hits(asked: list[_Asked]) -> dict[str, float]:
     began = [one for one in asked if one.work.first]
     changed = [one for one in asked if one.work.files]
 
-    def share(of: list[_Asked], hit: Callable[[_Asked], bool]) -> float:
-        return float(np.mean([hit(one) for one in of])) if of else float("nan")
+    def share(hit: Callable[[_Asked], bool]) -> float:
+        return float(np.mean([hit(one) for one in began])) if began else float("nan")
 
     return {
-        "first_tool_top1": share(began, lambda one: one.work.first in one.answer.first_tools[:1]),
-        "first_tool_top3": share(began, lambda one: one.work.first in one.answer.first_tools[:3]),
-        "first_tool_top1.most_frequent": share(began, lambda o: o.work.first in o.common[:1]),
-        "first_tool_top3.most_frequent": share(began, lambda o: o.work.first in o.common),
-        "files_hit_at_3": share(
-            changed, lambda one: bool({f.path for f in one.answer.files[:3]} & {*one.work.files})
-        ),
-        "files_hit_at_3.last_touched": share(
-            changed, lambda one: bool({*one.last_files} & {*one.work.files})
-        ),
+        "first_tool_top1": share(lambda one: one.work.first in one.answer.first_tools[:1]),
+        "first_tool_top3": share(lambda one: one.work.first in one.answer.first_tools[:3]),
+        "first_tool_top1.most_frequent": share(lambda one: one.work.first in one.common[:1]),
+        "first_tool_top3.most_frequent": share(lambda one: one.work.first in one.common),
+        **_file_hits(changed),
         "began": float(len(began)),
         "changed": float(len(changed)),
+    }
+
+
+def _file_hits(changed: list[_Asked]) -> dict[str, float]:
+    """Whether any of three files was touched, beside the last touched, on the same draws."""
+    if not changed:
+        return {}
+    ours = [bool({f.path for f in one.answer.files[:3]} & {*one.work.files}) for one in changed]
+    last = [bool({*one.last_files} & {*one.work.files}) for one in changed]
+    gains = np.array(ours, np.float64) - np.array(last, np.float64)
+    gain = bootstrap(lambda y, _: float(y.mean()), gains, gains, bounds=(-1.0, 1.0))
+    return {
+        "files_hit_at_3": float(np.mean(ours)),
+        "files_hit_at_3.last_touched": float(np.mean(last)),
+        "files_hit_at_3.gain_low": gain.low,
+        "files_hit_at_3.gain_high": gain.high,
     }
 
 

@@ -187,6 +187,7 @@ class CompiledRule:
         self.needs = "" if self._every else next((one for one in _NEEDS if getattr(rule, one)), "")
         """What a command must have for the rule to match at all; asked first, since it is cheap."""
         _check(rule)
+        self._searches: list[_AnyOf] = []
         self._tests: list[Test] = [
             *self._words(),
             *self._places(),
@@ -199,6 +200,15 @@ class CompiledRule:
             raise RuleError("id", "the rule states no condition and would match everything")
         if self._every and not rule.tool:
             self._tests += self._bare()
+
+    def compile(self) -> None:
+        """Compile all expressions now; raises `RuleError` where one of them is none."""
+        for search in self._searches:
+            search.compile()
+
+    def _any_of(self, texts: Strings, field: str) -> _AnyOf:
+        self._searches.append(_AnyOf(texts, field))
+        return self._searches[-1]
 
     def matches(self, part: Part) -> bool:
         """Tell whether every condition holds of a part."""
@@ -242,16 +252,16 @@ class CompiledRule:
         """Give the conditions that search texts."""
         rule = self.rule
         if rule.env:
-            env = _any_of(rule.env, "env")
+            env = self._any_of(rule.env, "env")
             if self._every:
                 yield lambda part: all(map(env, part.command.env))
             else:
                 yield lambda part: bool(part.command.env) and any(map(env, part.command.env))
         if rule.args:
-            args = _any_of(rule.args, "args")
+            args = self._any_of(rule.args, "args")
             yield lambda part: self._fit(part.command.args, args)
         if rule.code:
-            code = _any_of(rule.code, "code")
+            code = self._any_of(rule.code, "code")
             yield lambda part: code(_code(part))
         if rule.hosts:
             hosts = frozenset(rule.hosts)
@@ -312,10 +322,10 @@ class CompiledRule:
             flags = rule.unless_flags
             yield lambda part: not any(flag in part.command.flags for flag in flags)
         if rule.unless_args:
-            args = _any_of(rule.unless_args, "unless_args")
+            args = self._any_of(rule.unless_args, "unless_args")
             yield lambda part: not any(args(word[:_WINDOW]) for word in part.command.args)
         if rule.unless_code:
-            code = _any_of(rule.unless_code, "unless_code")
+            code = self._any_of(rule.unless_code, "unless_code")
             yield lambda part: not code(_code(part)[:_WINDOW])
 
     def _tools(self) -> list[Test]:
@@ -361,18 +371,33 @@ def _pattern(text: str, field: str) -> re.Pattern[str]:
         raise RuleError(field, f"{text!r} is no regular expression: {error}") from None
 
 
-def _any_of(texts: Strings, field: str) -> Callable[[str], bool]:
-    """Give a test for texts in which any of the expressions is found.
+class _AnyOf:
+    """A test for texts in which any of the expressions is found; compiled when first asked.
 
     A long text is searched in overlapping windows, so that no expression takes more than linear
     time on it, whatever somebody has written there.
     """
-    patterns = [_pattern(text, field) for text in texts]
-    if not any(pattern.groups for pattern in patterns):  # their numbers would shift if joined
-        parts = [f"(?i:{text[4:]})" if text.startswith("(?i)") else f"(?:{text})" for text in texts]
-        patterns = [_pattern("|".join(parts), field)]
 
-    def found(word: str) -> bool:
+    __slots__ = ("_field", "_patterns", "_texts")
+
+    def __init__(self, texts: Strings, field: str) -> None:
+        self._texts, self._field = texts, field
+        self._patterns: list[re.Pattern[str]] | None = None
+
+    def compile(self) -> list[re.Pattern[str]]:
+        """Compile the expressions; raises `RuleError` where one of them is none."""
+        patterns = [_pattern(text, self._field) for text in self._texts]
+        if not any(pattern.groups for pattern in patterns):  # their numbers would shift if joined
+            parts = [
+                f"(?i:{text[4:]})" if text.startswith("(?i)") else f"(?:{text})"
+                for text in self._texts
+            ]
+            patterns = [_pattern("|".join(parts), self._field)]
+        self._patterns = patterns
+        return patterns
+
+    def __call__(self, word: str) -> bool:
+        patterns = self._patterns or self.compile()
         if len(word) <= _WINDOW:
             return any(pattern.search(word) for pattern in patterns)
         return any(
@@ -380,8 +405,6 @@ def _any_of(texts: Strings, field: str) -> Callable[[str], bool]:
             for at in range(0, len(word), _STRIDE)
             for pattern in patterns
         )
-
-    return found
 
 
 def _names(names: Strings) -> re.Pattern[str]:

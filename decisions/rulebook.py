@@ -116,7 +116,7 @@ class Rulebook:
     def bundled() -> Rulebook:
         """Give the rules that come with onward: the floor."""
         text = resources.files("onward.decisions").joinpath("rules.toml").read_text("utf-8")
-        return Rulebook(_read(text, "rules.toml", {}))
+        return Rulebook(_read(text, "rules.toml", {}, proven=True))
 
     def judge(self, call: Call, parsed: Parsed | None) -> Ruling:
         """Say what the rules say of a call.
@@ -223,8 +223,13 @@ def _text_of(path: Path) -> str:
         raise SettingsError(msg, file=str(path)) from error
 
 
-def _read(text: str, file: str, seen: dict[str, str]) -> list[CompiledRule]:
-    """Read a file's rules; `seen` holds the ids so far and where they stand."""
+def _read(
+    text: str, file: str, seen: dict[str, str], *, proven: bool = False
+) -> list[CompiledRule]:
+    """Read a file's rules; `seen` holds the ids so far and where they stand.
+
+    Where they are proven, their expressions may wait until they are needed.
+    """
     try:
         tables = msgspec.convert(tomllib.loads(text), _File).rule
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -236,14 +241,17 @@ def _read(text: str, file: str, seen: dict[str, str]) -> list[CompiledRule]:
         if name in seen:
             msg = f"{file}: rule {name!r} stands already in {seen[name]}; give it another id"
             raise SettingsError(msg, file=file, rule=name, field="id")
-        rules.append(_compiled(table, file, name))
+        rules.append(_compiled(table, file, name, proven=proven))
         seen[name] = file
     return rules
 
 
-def _compiled(table: dict[str, Any], file: str, name: str) -> CompiledRule:
+def _compiled(table: dict[str, Any], file: str, name: str, *, proven: bool) -> CompiledRule:
     try:
-        return CompiledRule(msgspec.convert(table, Rule))
+        rule = CompiledRule(msgspec.convert(table, Rule))
+        if not proven:
+            rule.compile()
+        return rule
     except RuleError as error:
         field, why = error.field, str(error)
     except msgspec.ValidationError as error:

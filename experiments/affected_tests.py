@@ -347,6 +347,25 @@ def _show(found: dict[str, Any]) -> None:
     console.print(table)
 
 
+def plot(found: dict[str, Any], folder: Path) -> None:
+    """One figure a kind of change: what each tool leaves out, and which failures it still finds."""
+    from matplotlib.figure import Figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    projects = [name for name in found if name != "all"]
+    for kind in KINDS:
+        figure = Figure(figsize=(9, 3.5), layout="constrained")
+        for axes, what in zip(figure.subplots(1, 2), ("skipped", "recall"), strict=True):
+            for place, tool in enumerate(TOOLS):
+                rows = [found[name][kind][tool] for name in projects]
+                at = np.arange(len(rows)) + place / (len(TOOLS) + 1)
+                axes.bar(at, [row.get(what, 0.0) for row in rows], 1 / (len(TOOLS) + 1), label=tool)
+            axes.set_xticks(range(len(projects)), projects, rotation=30)
+            axes.set(title=f"{kind}: {what}", ylim=(0, 1.02))
+        axes.legend()
+        figure.savefig(folder / f"affected-{kind}.png")
+
+
 def _span(row: dict[str, float], name: str) -> str:
     if np.isnan(row.get(name, np.nan)):
         return "none"
@@ -365,6 +384,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fresh", action="store_true", help="measure again")
     parser.add_argument("--costs", action="store_true", help="measure the costs again")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="folder for plots")
     given = parser.parse_args(arguments)
     try:
         measured = {
@@ -382,6 +402,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OnwardError as error:
         print(f"affected_tests: {error.message}", file=sys.stderr)
         return 2
+    if given.plots is not None:
+        plot(found, given.plots)
     if given.json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
     else:

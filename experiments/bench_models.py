@@ -38,15 +38,15 @@ from onward.models.trees import Trees
 from onward.serving import bundle as bundles
 from onward.serving.answers.base import Part, Seat
 from onward.serving.answers.catalogue import seats
-from onward.serving.answers.errors import ErrorListRequest, ErrorRequest
-from onward.serving.answers.fixes import AttemptRequest, FixRequest
-from onward.serving.answers.forecast import ForecastRequest
-from onward.serving.answers.hazard import HazardRequest
-from onward.serving.answers.intent import IntentRequest
-from onward.serving.answers.memory import MemoryRequest
-from onward.serving.answers.next_task import NextRequest
 from onward.serving.onnx import OnnxPart
 from onward.serving.questions import QUESTIONS
+from onward.serving.questions.errors import ErrorListRequest, ErrorRequest
+from onward.serving.questions.fixes import AttemptRequest, FixRequest
+from onward.serving.questions.forecast import ForecastRequest
+from onward.serving.questions.hazard import HazardRequest
+from onward.serving.questions.intent import IntentRequest
+from onward.serving.questions.memory import MemoryRequest
+from onward.serving.questions.next_task import NextRequest
 from onward.training.catalogue import all_systems
 from onward.training.shelf import Shelf
 
@@ -103,7 +103,7 @@ def trained(log: Sequence[tuple[int, Event]], folder: Path) -> tuple[dict[str, M
         (folder / f"{model.name}.onnx").write_bytes(model.to_onnx())
         np.savez(folder / f"{model.name}.npz", X=rows.X[:0], p=rows.X[:0])
         facts = msgspec.json.decode(msgspec.json.encode(model.facts()))
-        part = Part("bench", facts, OnnxPart(folder, model.name), names=model.names)
+        part = Part("bench", facts, OnnxPart(folder, model.name), True, model.names, model.features)
         X = rows.X[-ASKED.get(model.name, 1) :]
         found[model.name] = Model(part, X, model.predict, about)
     return found, notes

@@ -9,9 +9,8 @@ The load comes from ``wrk`` and ``h2load``; where one is missing a client in Pyt
 which is slower than the servers, and the table says so.
 
 Run it as ``python experiments/bench_serving.py [--home DIR] [--json] [SECTION ...]``. Without a
-home it trains on the bundled history first. ``--peer NAME URL BODY PID`` adds a server of others
-that runs already, from an environment of its own (MLServer, BentoML, ``mlflow models serve``):
-the address, a file with what to send, and the process whose time counts.
+home it trains on the bundled history first. ``--peer NAME PYTHON`` adds a server of others
+(``mlserver``, ``bentoml``, ``mlflow``), from an environment of its own; see `servers/peers.py`.
 """
 
 from __future__ import annotations
@@ -21,28 +20,27 @@ import ctypes
 import http.client
 import json
 import os
-import re
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import copy
-from itertools import cycle, islice
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any
 
 import msgspec
 import numpy as np
-import psutil
 from rich.console import Console
 from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
+
+from experiments.servers.load import Load, by_hand, by_stub, h2load, quantile, wrk
+from experiments.servers.peers import Peer, started_peer
+from experiments.servers.process import Process, free_port
 
 from onward.data.events import Call, Outcome, Step, command_of
 from onward.data.importers import import_path
@@ -57,18 +55,9 @@ from onward.serving.settings import Settings
 Row = dict[str, Any]
 
 HERE = Path(__file__).parent
-SERVER_CPU, CLIENT_CPU = 0, 1
 SESSION_STEPS = 1_000
+SEEN, NEW = "decide, words seen lately", "decide, words never seen"
 AGENT = "bench"
-
-
-class Load(NamedTuple):
-    """What a turn of load came to."""
-
-    requests: int
-    p50_us: float
-    p99_us: float
-    failed: int
 
 
 # -- what is asked
@@ -159,11 +148,6 @@ def timed(work: Callable[[Any], object], items: Sequence[Any]) -> list[float]:
     return took
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    """A quantile of values."""
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
-
-
 def in_process_section(bench: Bench) -> list[Row]:
     """A whole decision beside the bare scoring of one row, with a session of 1,000 steps."""
     scorer = CRow(native_model(bench.home, bench.folder), len(Fold().vector(bench.calls[0])))
@@ -171,12 +155,12 @@ def in_process_section(bench: Bench) -> list[Row]:
     with bench.server() as server:
         server.service.record(bench.steps)
         fresh = _reworded(bench.calls)
-        took: dict[str, list[list[float]]] = {"C row": [], "decide, known": [], "decide, new": []}
+        took: dict[str, list[list[float]]] = {"C row": [], SEEN: [], NEW: []}
         for turn in range(bench.turns):
             took["C row"].append(timed(scorer, rows * 20))
-            took["decide, known"].append(timed(server.service.decide, bench.calls * 2))
-            new = fresh[turn * 500 : turn * 500 + 500]
-            took["decide, new"].append(timed(server.service.decide, new))
+            timed(server.service.decide, bench.calls)  # the last turn's new words drove them out
+            took[SEEN].append(timed(server.service.decide, bench.calls))
+            took[NEW].append(timed(server.service.decide, fresh[turn * 500 : turn * 500 + 500]))
     floor = statistics.median(statistics.median(turn) for turn in took["C row"])
     return [
         {
@@ -205,85 +189,7 @@ def _reworded(calls: Sequence[Call]) -> list[Call]:
     ]
 
 
-# -- servers and load
-
-
-class Process:
-    """A server process, pinned, with its processor time."""
-
-    def __init__(self, command: Sequence[str], port: int, env: dict[str, str]) -> None:
-        self.port = port
-        self._process = subprocess.Popen(
-            command, env=os.environ | env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self._seen = psutil.Process(self._process.pid)
-        _pin(self._process.pid, SERVER_CPU)
-        wait_for_port(port, self._process)
-
-    def through(self, port: int) -> Process:
-        """The same process by another of its ports."""
-        other = copy(self)
-        other.port = port
-        return other
-
-    def cpu_s(self) -> float:
-        """Processor seconds so far."""
-        times = self._seen.cpu_times()
-        return float(times.user + times.system)
-
-    def rss_mb(self) -> float:
-        """Resident memory."""
-        return float(self._seen.memory_info().rss / 2**20)
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait(30)
-
-
-def _pin(pid: int, cpu: int) -> None:
-    if len(os.sched_getaffinity(0)) > 1:
-        os.sched_setaffinity(pid, {sorted(os.sched_getaffinity(0))[cpu]})
-
-
-def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Until something listens."""
-    end = time.monotonic() + 60
-    while True:
-        with socket.socket() as line:
-            if line.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None or time.monotonic() > end:
-            raise SystemExit(f"A server did not start: {process.args!r}")
-        time.sleep(0.002)
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return int(line.getsockname()[1])
-
-
-class Peer(NamedTuple):
-    """A server of others that was started beforehand."""
-
-    url: str
-    """``http://host:port/path``, or ``grpc://host:port/service/method``."""
-    body: Path
-    """What to send: JSON in one line, or a gRPC message with its five bytes of framing."""
-    pid: int
-
-    def cpu_s(self) -> float:
-        """Processor seconds so far, of the process and its children."""
-        family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
-        times = [process.cpu_times() for process in family]
-        return float(sum(time_.user + time_.system for time_ in times))
-
-    def rss_mb(self) -> float:
-        """Resident memory of all of them."""
-        family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
-        return float(sum(process.memory_info().rss for process in family) / 2**20)
+# -- servers
 
 
 class Bench:
@@ -298,11 +204,11 @@ class Bench:
     turns, seconds
         How often and how long each candidate runs.
     peers
-        Servers of others.
+        Servers of others: name -> the Python of their environment.
     """
 
     def __init__(
-        self, home: Path, folder: Path, *, turns: int, seconds: float, peers: dict[str, Peer]
+        self, home: Path, folder: Path, *, turns: int, seconds: float, peers: Mapping[str, Path]
     ) -> None:
         self.home, self.folder, self._peers = home, folder, peers
         self.turns, self.seconds = turns, seconds
@@ -310,9 +216,21 @@ class Bench:
         self.calls = calls_of(self.steps)
         self.model = next((home / "bundles").glob(f"*/{CONFIDENCE}"))
 
-    def peers(self, scheme: str) -> dict[str, Peer]:
-        """The servers of others that speak this."""
-        return {n: peer for n, peer in self._peers.items() if peer.url.startswith(scheme)}
+    @contextmanager
+    def peers(self, scheme: str) -> Iterator[dict[str, Peer]]:
+        """The servers of others that speak this, each on the processor of servers."""
+        with ExitStack() as stack:
+            row = [float(x) for x in np.nan_to_num(Fold().vector(self.calls[0]))]
+            native = native_model(self.home, self.folder) if self._peers else Path()
+            found = {}
+            for name, python in self._peers.items():
+                folder = self.folder / f"{name}-{scheme}"
+                doors = stack.enter_context(
+                    started_peer(name, python, model=native, row=row, folder=folder)
+                )
+                if scheme in doors:
+                    found[name] = doors[scheme]
+            yield found
 
     def copy(self) -> Path:
         """The home once more, so that nothing that a turn leaves counts in the next."""
@@ -368,107 +286,6 @@ class Bench:
             process.stop()
 
 
-WRK = """
-local lines, bodies, at = {}, {}, 0
-for line in io.lines("%s") do lines[#lines + 1] = line end
-function init(args)
-  wrk.headers["content-type"] = "application/json"
-  for i, line in ipairs(lines) do bodies[i] = wrk.format("POST", nil, nil, line) end
-end
-function request() at = at %% #bodies + 1; return bodies[at] end
-function done(summary, latency, requests)
-  local bad = summary.errors.status + summary.errors.read + summary.errors.timeout
-  io.write(string.format("BENCH %%d %%d %%.1f %%.1f\\n", summary.requests, bad,
-    latency:percentile(50), latency:percentile(99)))
-end
-"""
-
-
-def wrk(url: str, bodies: Path, *, clients: int, seconds: float) -> Load:
-    """HTTP load by wrk; each request takes the next body of a file, one a line."""
-    script = bodies.with_suffix(".lua")
-    script.write_text(WRK % bodies)
-    command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "-s", str(script), url]
-    text = _on_client_cpu(command)
-    found = re.search(r"BENCH (\d+) (\d+) (\S+) (\S+)", text)
-    if found is None:
-        raise SystemExit(f"wrk said nothing useful: {text}")
-    return Load(int(found[1]), float(found[3]), float(found[4]), int(found[2]))
-
-
-def by_hand(url: str, bodies: Path, *, clients: int, seconds: float) -> Load:
-    """The same load from Python, where wrk is missing: it is the client that is measured then."""
-    place, lines = urlsplit(url), cycle(bodies.read_bytes().splitlines())
-    took: list[float] = []
-    end = time.monotonic() + seconds
-
-    def ask() -> None:
-        line = http.client.HTTPConnection(str(place.hostname), place.port or 80)
-        while time.monotonic() < end:
-            begin = time.perf_counter()
-            line.request("POST", place.path, next(lines), {"content-type": "application/json"})
-            line.getresponse().read()
-            took.append((time.perf_counter() - begin) * 1e6)
-        line.close()
-
-    _together(ask, clients)
-    return Load(len(took), quantile(took, 0.5), quantile(took, 0.99), 0)
-
-
-def by_stub(url: str, body: Path, *, clients: int, seconds: float) -> Load:
-    """Load on gRPC from Python, where h2load is missing."""
-    import grpc
-
-    from onward.serving.pb import decision_pb2, decision_pb2_grpc
-
-    call = decision_pb2.DecideRequest.FromString(body.read_bytes()[5:])
-    took: list[float] = []
-    end = time.monotonic() + seconds
-
-    def ask() -> None:
-        with grpc.insecure_channel(urlsplit(url).netloc) as channel:
-            stub = decision_pb2_grpc.DecisionsStub(channel)  # type: ignore[no-untyped-call]
-            while time.monotonic() < end:
-                begin = time.perf_counter()
-                stub.Decide(call)
-                took.append((time.perf_counter() - begin) * 1e6)
-
-    _together(ask, clients)
-    return Load(len(took), quantile(took, 0.5), quantile(took, 0.99), 0)
-
-
-def _together(work: Callable[[], None], count: int) -> None:
-    threads = [threading.Thread(target=work) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def h2load(url: str, body: Path, *, clients: int, seconds: float) -> Load:
-    """Load on a gRPC method by h2load."""
-    log = body.with_suffix(".log")
-    headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
-    size = ["-c", str(clients), "-m", "1", "-t", "1", "-D", f"{seconds:g}"]
-    log.unlink(missing_ok=True)
-    text = _on_client_cpu(["h2load", *size, *headers, "-d", str(body), f"--log-file={log}", url])
-    took = [float(line.split()[2]) for line in log.read_text().splitlines()]
-    failed = re.search(r"(\d+) failed", text)
-    return Load(
-        len(took), quantile(took, 0.5), quantile(took, 0.99), int(failed[1]) if failed else 0
-    )
-
-
-def _on_client_cpu(command: Sequence[str]) -> str:
-    return subprocess.run(
-        command,
-        check=True,
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: _pin(0, CLIENT_CPU),
-    ).stdout
-
-
 # -- the doors
 
 
@@ -484,8 +301,8 @@ def http_section(bench: Bench) -> list[Row]:
         url = f"http://127.0.0.1:{server.port}/v1/decide"
         return load(url, bodies, clients=clients, seconds=bench.seconds)
 
-    with bench.bare("http") as raw, bench.ours() as (ours, _):
-        candidates: dict[str, Process | Peer] = {"raw": raw, "onward": ours, **bench.peers("http")}
+    with bench.bare("http") as raw, bench.ours() as (ours, _), bench.peers("http") as others:
+        candidates: dict[str, Process | Peer] = {"raw": raw, "onward": ours, **others}
         return door_rows("http", candidates, turn, bench, clients=(1, 8, 64), floor="raw")
 
 
@@ -513,12 +330,17 @@ def grpc_section(bench: Bench) -> list[Row]:
         url = f"http://127.0.0.1:{server.port}/onward.v1.Decisions/Decide"
         return load(url, body, clients=clients, seconds=bench.seconds)
 
-    with bench.bare("grpc") as echo, bench.bare("grpc-aio") as aio, bench.ours() as (_, ours):
+    with (
+        bench.bare("grpc") as echo,
+        bench.bare("grpc-aio") as aio,
+        bench.ours() as (_, ours),
+        bench.peers("grpc") as others,
+    ):
         candidates: dict[str, Process | Peer] = {
             "echo": echo,
             "aio echo": aio,
             "onward": ours,
-            **bench.peers("grpc"),
+            **others,
         }
         return door_rows("grpc", candidates, turn, bench, clients=(1, 8, 64), floor="aio echo")
 
@@ -681,8 +503,10 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], metavar="SECTION")
     parser.add_argument("--home", type=Path, help="a state directory with a history and a model")
     parser.add_argument("--turns", type=int, default=5, help="turns of each candidate")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of a turn under load")
-    parser.add_argument("--peer", nargs=4, action="append", default=[], help="see above")
+    parser.add_argument("--seconds", type=int, default=3, help="length of a turn under load")
+    parser.add_argument(
+        "--peer", nargs=2, action="append", default=[], metavar=("NAME", "PYTHON"), help="see above"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     asked = parser.parse_args()
     console = Console(stderr=asked.json)
@@ -692,7 +516,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="onward-bench-") as place:
         folder = Path(place)
         home = asked.home or prepared_home(folder)
-        peers = {name: Peer(url, Path(body), int(pid)) for name, url, body, pid in asked.peer}
+        peers = {name: Path(python).absolute() for name, python in asked.peer}
         bench = Bench(home, folder, turns=asked.turns, seconds=asked.seconds, peers=peers)
         found = {}
         for name in asked.sections or SECTIONS:

@@ -49,8 +49,8 @@ from onward.features.sentences import Embedder, open_embedder
 from onward.models import clusters
 from onward.models.causes import UNKNOWN, Causes, labels_of, peers, rows
 from onward.serving.answers.base import Part
-from onward.serving.answers.error_types import ErrorRequest
 from onward.serving.answers.errors import Errors
+from onward.serving.questions.errors import ErrorRequest
 from onward.training.metrics import Interval, auc, bootstrap
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only

@@ -50,7 +50,8 @@ from onward.features.progress.fold import WINDOW, Progress
 from onward.features.progress.gains import LITERAL, Gain
 from onward.models.hazard import ALARMS, Hazard, Windows, folded, peers
 from onward.serving.answers.base import Part
-from onward.serving.answers.hazard import HazardAnswers, HazardRequest
+from onward.serving.answers.hazard import HazardAnswers
+from onward.serving.questions.hazard import HazardRequest
 from onward.training.metrics import auc, bootstrap, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only

@@ -48,7 +48,8 @@ from onward.features.sentences import Embedder, open_embedder
 from onward.models.base import Rows
 from onward.models.intent import Intent, peers, rows
 from onward.serving.answers.base import Part
-from onward.serving.answers.intent import IntentAnswerer, IntentRequest, Intents
+from onward.serving.answers.intent import IntentAnswerer
+from onward.serving.questions.intent import IntentRequest, Intents
 from onward.training.metrics import bootstrap, ece
 from onward.training.sentences import prepared
 

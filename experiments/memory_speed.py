@@ -22,7 +22,8 @@ from onward.features.memory.index import Limits, Nearest
 from onward.features.memory.kept import Kept
 from onward.features.memory.lexical import terms
 from onward.features.sentences import Embedder
-from onward.serving.answers.memory import MemoryRequest, Recaller
+from onward.serving.answers.memory import Recaller
+from onward.serving.questions.memory import MemoryRequest
 
 __all__ = ["sentences_of_sample", "speed"]
 

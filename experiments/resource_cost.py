@@ -25,7 +25,8 @@ from onward.data.importers import read_parquet
 from onward.data.samples import resources_path
 from onward.models.forecast import Forecast, rows
 from onward.serving.answers.base import Part
-from onward.serving.answers.forecast import ForecastAnswerer, ForecastRequest
+from onward.serving.answers.forecast import ForecastAnswerer
+from onward.serving.questions.forecast import ForecastRequest
 from onward.serving.sampler import INTERVAL_S, Sampler
 
 __all__ = ["main", "measure"]

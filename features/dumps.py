@@ -1,21 +1,39 @@
-"""A fold's state on disk: packed MessagePack that says which features it is of."""
+"""What features are of which kind, and a fold's state on disk, which says so."""
 
 from __future__ import annotations
 
+import hashlib
 import zlib
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
 
 from onward.data.errors import BundleError
 
-__all__ = ["packed", "unpacked"]
+__all__ = ["packed", "unpacked", "version_of"]
 
 _State = TypeVar("_State", bound=msgspec.Struct)
 
 
 class _Version(msgspec.Struct):
     version: str
+
+
+def version_of(meaning: int, names: Iterable[str]) -> str:
+    """The version of some features: another one wherever a name or their meaning changed.
+
+    Parameters
+    ----------
+    meaning
+        Raised by hand when a number changes its meaning but not its name.
+    names
+        Those of the numbers, and of whatever else gives them their meaning.
+
+    >>> version_of(1, ["a", "b"])
+    'dcff553a0a6b'
+    """
+    return hashlib.sha256(f"{meaning}:{','.join(names)}".encode()).hexdigest()[:12]
 
 
 def packed(state: msgspec.Struct) -> bytes:

@@ -10,7 +10,6 @@ in tables of fixed capacity, the least recently used are forgotten.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import struct
 
@@ -24,7 +23,7 @@ from onward.features.action.script import NO_SCRIPT, SCRIPT_NAMES, ScriptFacts
 from onward.features.action.types import KIND, STATIC_NAMES, WORD_SLOTS
 from onward.features.bounded import shed
 from onward.features.correction import corrects
-from onward.features.dumps import packed, unpacked
+from onward.features.dumps import packed, unpacked, version_of
 from onward.features.rates import NONE, REGRET, Rates
 from onward.features.seen import of_bytes
 from onward.features.step import blocks
@@ -85,7 +84,7 @@ NAMES: tuple[str, ...] = (
 _MEANING = 7
 """Raise this when a feature changes its meaning but not its name."""
 
-VERSION: str = hashlib.sha256(f"{_MEANING}:{','.join(NAMES)}".encode()).hexdigest()[:12]
+VERSION = version_of(_MEANING, NAMES)
 """Changes whenever the meaning of a feature changes."""
 
 MAX_SESSIONS = 64

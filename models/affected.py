@@ -58,6 +58,7 @@ class Affected:
 
     name = "affected"
     names = NAMES
+    features = VERSION
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         self._settings = {**SETTINGS, **(settings or {})}

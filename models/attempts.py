@@ -50,6 +50,7 @@ class Attempts:
 
     name = "attempts"
     names = NAMES
+    features = VERSION
 
     def __init__(self, settings: dict[str, Any] | None = None) -> None:
         self._settings = settings or SETTINGS

@@ -98,10 +98,13 @@ class Learned(Protocol):
         What it is called in bundles and in MLflow: ``next_task``, ``hazard`` ...
     names
         Its columns, in order.
+    features
+        The version of what they mean; a model of another one is not served.
     """
 
     name: str
     names: tuple[str, ...]
+    features: str
 
     def fit(self, train: Rows, *, seed: int = 0) -> Self:
         """Learns from rows; raises `NotEnoughData` where they do not suffice."""

@@ -54,6 +54,8 @@ class PartFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     names: tuple[str, ...]
     """Its columns, in order."""
+    features: str = ""
+    """The version of what they mean."""
     beats_peer: bool
     """Whether it surely beat the best of its trivial peers; where not, the peer answers."""
     ruling: str

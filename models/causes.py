@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
-from onward.features.errors.causes import NAMES, SLOTS, Case, cause_vector
+from onward.features.errors.causes import NAMES, SLOTS, VERSION, Case, cause_vector
 from onward.features.errors.rootcause import error_lines
 from onward.models import calibrate
 from onward.models.base import Matrix, Probabilities, Rows
@@ -84,6 +84,7 @@ class Causes:
 
     name = "causes"
     names = NAMES
+    features = VERSION
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         self.labels = labels

@@ -23,7 +23,7 @@ from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Step
 from onward.features.errors.fold import is_error, program_of, speaking
 from onward.features.errors.masks import WILD, masked
-from onward.features.errors.pairs import NAMES, Side, pair_vector
+from onward.features.errors.pairs import NAMES, VERSION, Side, pair_vector
 from onward.features.errors.templates import Miner
 from onward.features.sentences import Embedder
 from onward.models.base import Matrix, Probabilities, Rows, stacked
@@ -113,6 +113,7 @@ class Pairs:
 
     name = "clusters"
     names: tuple[str, ...] = NAMES
+    features = VERSION
 
     def __init__(self) -> None:
         self._trees = Trees(_SETTINGS, names=NAMES)

@@ -62,6 +62,7 @@ class FixRanker:
 
     name = "fixes"
     names = REMEDY_NAMES
+    features = VERSION
 
     def __init__(self, settings: dict[str, Any] | None = None) -> None:
         self._settings = settings or SETTINGS

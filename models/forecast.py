@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Sample
 from onward.features.resources.readings import Reading, readings
-from onward.features.resources.series import NAMES, Series
+from onward.features.resources.series import NAMES, VERSION, Series
 from onward.models import calibrate
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.blend import MISS
@@ -162,6 +162,7 @@ class Forecast:
 
     name = "forecast"
     names = NAMES
+    features = VERSION
 
     def __init__(self, settings: dict[str, dict[str, Any]] | None = None) -> None:
         self._settings = settings or SETTINGS

@@ -105,6 +105,7 @@ class Hazard:
 
     name = "hazard"
     names = NAMES
+    features = VERSION
 
     def __init__(self, settings: dict[str, Any] | None = None) -> None:
         self._settings = settings or SETTINGS
@@ -169,7 +170,6 @@ class Hazard:
             "alarm": self._alarm,
             "alarms": ALARMS,
             "window": WINDOW,
-            "features": VERSION,
         }
 
     def card(self) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Intent:
 
     name = "intent"
     names = NAMES
+    features = VERSION
 
     def __init__(self) -> None:
         self._temperature: float | None = None
@@ -133,8 +134,8 @@ class Intent:
         return body
 
     def facts(self) -> dict[str, Any]:
-        """The kinds in order, and the features that they were told by."""
-        return {"kinds": list(KINDS), "features": VERSION}
+        """The kinds in order."""
+        return {"kinds": list(KINDS)}
 
     def card(self) -> dict[str, Any]:
         """What it is and what it was fitted on."""

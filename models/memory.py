@@ -53,6 +53,7 @@ class Ranker:
     """
 
     name = "memory"
+    features = VERSION
 
     def __init__(
         self,
@@ -132,7 +133,7 @@ class Ranker:
 
     def facts(self) -> dict[str, Any]:
         """The columns that it was made for."""
-        return {"features": VERSION, "names": list(self.names)}
+        return {}
 
     def card(self) -> dict[str, Any]:
         """What it is and what it was fitted on."""

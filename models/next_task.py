@@ -137,9 +137,7 @@ class Sharpness(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Sharpness:
-        """Back from a model's facts; raises `BundleError` where they are of other features."""
-        if facts.get("features") != VERSION:
-            raise BundleError("The model of the next step knows other features; train again.")
+        """Back from a model's facts; raises `BundleError` where they cannot be read."""
         try:
             return msgspec.convert(facts.get("sharpness"), cls)
         except msgspec.ValidationError as error:
@@ -165,6 +163,7 @@ class NextTask:
 
     name = "next_task"
     names = NAMES
+    features = VERSION
 
     def __init__(self, settings: dict[str, Any] | None = None) -> None:
         self._settings = settings or SETTINGS
@@ -206,8 +205,8 @@ class NextTask:
         return self.trees.to_onnx()
 
     def facts(self) -> dict[str, Any]:
-        """The exponents, and the features' version."""
-        return {"features": VERSION, "sharpness": msgspec.to_builtins(self.sharpness)}
+        """The exponents."""
+        return {"sharpness": msgspec.to_builtins(self.sharpness)}
 
     def card(self) -> dict[str, Any]:
         """What it is and what it was fitted on."""

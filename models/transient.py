@@ -33,6 +33,7 @@ class Transient:
 
     name = "transient"
     names = TRANSIENT_NAMES
+    features = VERSION
 
     def __init__(self) -> None:
         self._linear = Logistic(_RIDGE)

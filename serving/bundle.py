@@ -126,7 +126,7 @@ class Bundle:
         except msgspec.DecodeError as error:
             raise BundleError(f"{name}.json of {self.version} cannot be read: {error}") from error
         run = OnnxPart(self.folder, name)
-        return Part(self.version, table, run, facts.beats_peer, facts.names)
+        return Part(self.version, table, run, facts.beats_peer, facts.names, facts.features)
 
     def folds(self, history: History) -> bool:
         """Whether the bundle's state was folded from this very history."""

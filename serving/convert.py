@@ -9,7 +9,6 @@ from math import isfinite
 from typing import Any
 
 import msgspec
-from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from onward.data.errors import InputError
@@ -100,12 +99,16 @@ def decision_out(decision: Decision) -> pb.Decision:
 
 def fields_in(message: Message) -> dict[str, Any]:
     """The fields of a message that are set, under the names that JSON gives them."""
+    from google.protobuf import json_format  # decisions need none of it
+
     fields: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
     return fields
 
 
 def fields_out(value: msgspec.Struct, message: Message) -> Message:
     """A message filled with a value of the type that it was described from."""
+    from google.protobuf import json_format
+
     plain = msgspec.to_builtins(value, enc_hook=str)
     return json_format.ParseDict(_without_none(plain), message)
 

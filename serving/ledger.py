@@ -282,6 +282,8 @@ class Ledger:
             return self._rebuild(saved)
         if self._uncounted:
             return self._count_past()
+        if self._due is None and self.state.answers.behind:
+            self._due = self.state.answers  # it was found out when they were opened
         if self._due is not None:
             return self._fill_desks(self._due.fresh())
         if not behind:
@@ -397,7 +399,8 @@ class Ledger:
             if self.behind or self._due or not self._outbox.settle(SETTLE_S) or self.stale:
                 return None
             self.state.seq = self._outbox.committed
-            return self.state.dump()
+            body = self.state.dump()
+            return None if self.state.answers.behind else body  # opening them may have shown it
 
     def close(self) -> None:
         """Store what waits, then stop."""

@@ -1,7 +1,7 @@
 """Which model answers, and how another takes its place.
 
-The state directory names the live version in a text file. When the name changes, the new bundle
-is loaded, checked and warmed beside the one that answers, its state is folded up to the newest
+The state directory names what is live in a text file. When a name changes, the new bundle is
+loaded, checked and warmed beside the one that answers, its state is folded up to the newest
 event, and both are exchanged at one place of the log: every request is answered by one whole
 model, and none waits for the loading.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from onward.data.errors import BundleError
 from onward.models.bundle import read_manifest
+from onward.models.live import Live, read_live
 from onward.serving import bundle as bundles
 from onward.serving.bundle import Bundle
 from onward.serving.ledger import Ledger
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Runtime:
-    """The live bundle.
+    """The live bundles.
 
     Parameters
     ----------
@@ -37,77 +38,94 @@ class Runtime:
     Attributes
     ----------
     live
-        The bundle that answers; None = rules and counts do.
+        The bundle that decides; None = rules and counts do.
+    predicting
+        The bundle whose models answer the questions beside decisions, mostly the same; None =
+        their trivial peers do.
     fault
-        Why the version that should answer does not; empty = it does, or there is none.
+        Why the version that should decide does not; empty = it does, or there is none.
     """
 
     def __init__(self, home: Path, *, error_rate: float) -> None:
         self.live: Bundle | None = None
+        self.predicting: Bundle | None = None
         self.fault = ""
         self._folder = home / "bundles"
         self._error_rate = error_rate
-        self._tried = ""  # and where loading it failed: a name is tried once
+        self._seen = Live()  # what was named at the last look, whether or not it could be loaded
 
     @property
     def version(self) -> str:
-        """The version that answers; empty = rules and counts do."""
+        """The version that decides; empty = rules and counts do."""
         return "" if self.live is None else self.live.version
 
-    def start(self) -> Bundle | None:
-        """Load the version that is named, if there is one and it is sound."""
-        self.live = self._load_named()
-        return self.live
+    def start(self) -> None:
+        """Load what is named, as far as it is sound."""
+        self._seen = self._named()
+        self.live = self._decider(self._seen.decides)
+        self.predicting = self._predictor(self._seen, self.live)
 
     def poll(self, ledger: Ledger, snapshots: Snapshots) -> bool:
-        """Look whether another version is named, and let it answer; True if it now does.
+        """Look whether something else is named, and let it answer; True if it now does.
 
         Called now and then by one thread.
         """
-        if self.named() in {self.version, self._tried}:
+        named = self._named()
+        if named == self._seen:
             return False
-        fresh = self._load_named()
+        fresh = self._decider(named.decides)
         if fresh is None and self.fault:
+            self._seen = named  # a name is tried once
             return False
-        state = snapshots.base(fresh, whole=True)
-        if not ledger.exchange(state):
+        predicting = self._predictor(named, fresh)
+        if not ledger.exchange(snapshots.base(fresh, predicting, whole=True)):
             return False
-        log.info("model %s answers in place of %s", fresh and fresh.version, self.version or "none")
-        self.live = fresh
+        log.info("%s answers in place of %s", named, self._seen)
+        self._seen, self.live, self.predicting = named, fresh, predicting
         return True
 
-    def named(self) -> str:
-        """The version that should answer; empty where none is named."""
+    def _named(self) -> Live:
         try:
-            return (self._folder / "current").read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            return ""
+            return read_live(self._folder)
+        except OSError as error:
+            log.warning("no version can be read from %s: %s", self._folder, error)
+            return Live()
+
+    def _decider(self, version: str) -> Bundle | None:
+        """The bundle of the name; None, and `fault` says why, where it cannot be used."""
+        self.fault = ""
+        if not version:
+            return None
+        try:
+            return self.open(version)
+        except BundleError as error:
+            self.fault = f"Model {version} cannot be used: {error}"
+            log.warning("%s", self.fault)
+            return None
+
+    def _predictor(self, named: Live, decider: Bundle | None) -> Bundle | None:
+        """Where questions get their models from; None where it cannot be used."""
+        if not named.predicts or named.predicts == named.decides:
+            return decider
+        try:
+            return self.open(named.predicts)
+        except BundleError as error:
+            log.warning("questions are answered without models: %s", error)
+            return None
 
     def open(self, version: str) -> Bundle:
         """Any version on disk, loaded; raises `BundleError` where it is none."""
-        if self.live is not None and self.live.version == version:
-            return self.live
+        for bundle in (self.live, self.predicting):
+            if bundle is not None and bundle.version == version:
+                return bundle
         return bundles.load(self._path(version), error_rate=self._error_rate)
 
     def models(self) -> Models:
         """All versions on disk, newest first."""
         folders = self._folder.iterdir() if self._folder.is_dir() else ()
         names = sorted((f.name for f in folders if f.is_dir() and f.name[0] != "."), reverse=True)
-        return Models(self.version, [self._info(name) for name in names])
-
-    def _load_named(self) -> Bundle | None:
-        version = self.named()
-        self._tried, self.fault = "", ""
-        if not version:
-            return None
-        try:
-            fresh = bundles.load(self._path(version), error_rate=self._error_rate)
-        except BundleError as error:
-            self._tried = version
-            self.fault = f"Model {version} cannot be used: {error}"
-            log.warning("%s", self.fault)
-            return None
-        return fresh
+        predicting = "" if self.predicting is None else self.predicting.version
+        return Models(self.version, [self._info(name) for name in names], predicting)
 
     def _path(self, version: str) -> Path:
         if Path(version).name != version or version.startswith("."):

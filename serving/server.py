@@ -63,11 +63,14 @@ class Server:
             lambda: seats(
                 sentence_model(settings.home_dir) if settings.has("sentences") else None,
                 wanted=settings.has,
+                folder=settings.home_dir / "serving",
             ),
         )
         self.ledger = Ledger(
             self.history,
-            lambda whole: self.snapshots.base(self.runtime.live, whole=whole),
+            lambda whole: self.snapshots.base(
+                self.runtime.live, self.runtime.predicting, whole=whole
+            ),
             commit_s=settings.commit_ms / 1000.0,
         )
         self.service = Service(

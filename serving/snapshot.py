@@ -17,16 +17,13 @@ import msgspec
 from onward.data.errors import BundleError
 from onward.data.store import History
 from onward.serving.answers.base import Part, Seat
-from onward.serving.answers.desk import Answers
+from onward.serving.answers.desk import FILLING, Answers
 from onward.serving.bundle import Bundle
 from onward.serving.state import State
 
 __all__ = ["Snapshots"]
 
 log = logging.getLogger(__name__)
-
-
-FILLING = "What happened before is still being folded for predictions; ask again in a moment."
 
 
 class _File(msgspec.Struct):
@@ -64,30 +61,33 @@ class Snapshots:
         draft.write_bytes(msgspec.msgpack.encode(_File(self._history.identity, state)))
         draft.replace(self._path)
 
-    def base(self, bundle: Bundle | None, *, whole: bool) -> State:
+    def base(self, bundle: Bundle | None, predicting: Bundle | None, *, whole: bool) -> State:
         """The latest state of a model to go on from.
 
         Parameters
         ----------
         bundle
-            The model; None = counts.
+            The model that decides; None = counts.
+        predicting
+            Whose models answer questions; None = their trivial peers.
         whole
             Whether to count the records of the bundle's past too, which reads all of it.
             Without them the state is quick to have, and `State.partial`.
         """
-        saved = self._saved(bundle)
+        saved = self._saved(bundle, predicting)
         if saved is not None:
             return saved
+        answers = self._answers(predicting)
         if bundle is None or not bundle.folds(self._history):
-            return State(bundle, answers=self._answers(bundle))
+            return State(bundle, answers=answers)
         state = State(
             bundle,
             fold=bundle.fold(),
             online=bundle.online(),
             seq=bundle.last_seq,
-            answers=self._answers(bundle),
+            answers=answers,
         )
-        state.answers.behind = FILLING if bundle.last_seq else ""
+        answers.behind = FILLING if bundle.last_seq else ""
         if whole:
             for _, event in self._history.scan(until=bundle.last_seq):
                 state.past.learn(event)
@@ -101,12 +101,12 @@ class Snapshots:
 
         return Answers(self._answerers, part)
 
-    def _saved(self, bundle: Bundle | None) -> State | None:
+    def _saved(self, bundle: Bundle | None, predicting: Bundle | None) -> State | None:
         try:
             file = msgspec.msgpack.decode(self._path.read_bytes(), type=_File)
             if file.history != self._history.identity:
                 return None
-            state = State.load(file.state, bundle, self._answers(bundle))
+            state = State.load(file.state, bundle, self._answers(predicting))
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError, BundleError) as error:

@@ -235,13 +235,11 @@ class State:
         scorer, answers = scorer or Counts(), answers or Answers()
         try:
             saved = msgspec.msgpack.decode(body, type=_Saved)
-            answers.load(saved.answers)
-        except KeyError as error:
-            raise BundleError(f"The saved state lacks what {error} folded.") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BundleError(f"The saved state cannot be read: {error}.") from error
         if (saved.features, saved.model) != (VERSION, scorer.version):
             raise BundleError("The saved state was made with other features or another model.")
+        answers.load(saved.answers)
         state = cls(
             scorer,
             fold=Fold.load(saved.fold),

@@ -234,8 +234,10 @@ class Models(msgspec.Struct, frozen=True):
     """The bundles on disk, and which one answers."""
 
     live: str
-    """Empty: rules and counts answer."""
+    """What decides; empty: rules and counts do."""
     versions: list[ModelInfo]
+    predicting: str = ""
+    """What answers the questions beside decisions; empty: their trivial peers do."""
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -214,11 +214,17 @@ def _ruling(hearing: Hearing, shelf: Shelf, notes: list[str], *, seed: int) -> R
 
 
 def _place(draft: Draft, shelf: Shelf) -> None:
-    """Let the new version answer if it passed; a live one that cannot answer makes room anyway."""
+    """Let the new version decide if it passed; a live one that cannot answer makes room anyway.
+
+    The systems beside decisions were judged each by itself, so theirs answer either way.
+    """
     if draft.ruling.passed:
         shelf.promote(draft.version, why=draft.ruling.text)
-    elif (live := shelf.current()) and (fault := shelf.fault(live)):
+        return
+    if (live := shelf.current()) and (fault := shelf.fault(live)):
         shelf.retire(why=f"{live}: {fault}")
+    if draft.parts:
+        shelf.predict_with(draft.version, why=f"for questions only; {draft.ruling.text}")
 
 
 def _promises(hearing: Hearing, settings: TrainSettings) -> list[Threshold]:

@@ -1,9 +1,10 @@
 """The bundles in the state directory, and which of them answers.
 
 A bundle is written beside the others under a hidden name and renamed when it is whole and on
-disk, so a reader sees all of it or nothing. ``current`` is a text file that names the live
-version; it is replaced in one go, and a running server sees it within its next look. What was
-live before stands in ``promotions.jsonl``, which is how a bad version is taken back::
+disk, so a reader sees all of it or nothing. ``current`` is a text file that names what is live
+(`onward.models.live`); it is replaced in one go, and a running server sees it within its next
+look. What was live before stands in ``promotions.jsonl``, which is how a bad version is taken
+back::
 
     bundles/
       20261123T141500-3f2a9c/   one version
@@ -24,23 +25,29 @@ from typing import BinaryIO
 import msgspec
 
 from onward.data.errors import BundleError, NotFound, OnwardError, StoreError, StoreFull
+from onward.models.live import CURRENT, Live, read_live
 from onward.training.locking import locked
 
 __all__ = ["Promotion", "Shelf"]
-
-CURRENT = "current"
 
 
 class Promotion(msgspec.Struct, frozen=True, omit_defaults=True):
     """A change of the live version."""
 
     version: str
-    """What answers from here on; empty: rules and counts do."""
+    """What decides from here on; empty: rules and counts do."""
     at: float
     """Unix seconds."""
     why: str
     back: bool = False
-    """True: it takes the version before it back."""
+    """True: it takes the change before it back."""
+    predicts: str = ""
+    """What answers the questions beside decisions; empty: the same version."""
+
+    @property
+    def live(self) -> Live:
+        """The versions that answer from here on."""
+        return Live(self.version, self.predicts or self.version)
 
 
 class Shelf:
@@ -95,12 +102,13 @@ class Shelf:
             return []
         return sorted(d.name for d in self.folder.iterdir() if d.is_dir() and d.name[0] != ".")
 
+    def live(self) -> Live:
+        """The versions that answer; none where none was ever promoted, or no name can be read."""
+        return read_live(self.folder)
+
     def current(self) -> str | None:
-        """The live version; None where none was ever promoted, or its name cannot be read."""
-        try:
-            return (self.folder / CURRENT).read_text(encoding="utf-8").strip() or None
-        except (FileNotFoundError, UnicodeDecodeError):  # service takes it so, too
-            return None
+        """The version that decides; None where rules and counts do."""
+        return self.live().decides or None
 
     def fault(self, version: str) -> str:
         """Why a version cannot answer: it is gone, damaged or of other features; empty = it can."""
@@ -113,7 +121,7 @@ class Shelf:
         return ""
 
     def promote(self, version: str, *, why: str) -> None:
-        """Make a version the live one.
+        """Let a version decide, and answer questions.
 
         Raises
         ------
@@ -122,17 +130,26 @@ class Shelf:
         BundleError
             It cannot answer; what answered goes on answering.
         """
-        self.path(version)
-        if fault := self.fault(version):
-            raise BundleError(f"Version {version} cannot answer: {fault}", version=version)
+        self._check(version)
         with locked(self.folder):
             self._switch(Promotion(version, time.time(), why))
 
-    def rollback(self, *, why: str) -> tuple[str, str]:
-        """Take the live version back; gives it and the one that answers again.
+    def predict_with(self, version: str, *, why: str) -> None:
+        """Let a version answer questions; what decides goes on deciding. Raises as `promote`."""
+        self._check(version)
+        with locked(self.folder):
+            self._switch(Promotion(self.live().decides, time.time(), why, predicts=version))
 
-        That is the newest of those that were live before and that can still answer. Doing it
-        twice goes two such versions back.
+    def _check(self, version: str) -> None:
+        self.path(version)
+        if fault := self.fault(version):
+            raise BundleError(f"Version {version} cannot answer: {fault}", version=version)
+
+    def rollback(self, *, why: str) -> tuple[Live, Live]:
+        """Take the last change back; gives what was live, and what is again.
+
+        That is the newest of what was live before and that can still answer. Doing it twice goes
+        two such changes back.
 
         Raises
         ------
@@ -146,7 +163,8 @@ class Shelf:
             if len(live) < 2:
                 raise NotFound("There is no earlier version to go back to.")
             now = self._newest_sound(live[:-1])
-            self._switch(Promotion(now, time.time(), why, back=True))
+            other = now.predicts if now.predicts != now.decides else ""
+            self._switch(Promotion(now.decides, time.time(), why, back=True, predicts=other))
         return live[-1], now
 
     def retire(self, *, why: str) -> None:
@@ -154,15 +172,17 @@ class Shelf:
         with locked(self.folder):
             self._switch(Promotion("", time.time(), why))
 
-    def _newest_sound(self, earlier: list[str]) -> str:
-        """The last of these versions that can answer."""
+    def _newest_sound(self, earlier: list[Live]) -> Live:
+        """The last of these that can answer."""
         faults: dict[str, str] = {}
-        for version in filter(None, reversed(earlier)):
-            faults[version] = self.fault(version)
-            if not faults[version]:
-                return version
-        told = "; ".join(f"{version}: {fault}" for version, fault in faults.items())
-        raise BundleError(f"No earlier version can answer. {told}", versions=list(faults))
+        for live in reversed(earlier):
+            named = sorted({version for version in live if version})
+            faults |= {version: self.fault(version) for version in named if version not in faults}
+            if named and not any(faults[version] for version in named):
+                return live
+        told = {version: fault for version, fault in faults.items() if fault}
+        text = "; ".join(f"{version}: {fault}" for version, fault in told.items())
+        raise BundleError(f"No earlier version can answer. {text}", versions=list(told))
 
     def promotions(self) -> list[Promotion]:
         """Every change of the live version, oldest first; a spoilt line is passed over."""
@@ -175,23 +195,23 @@ class Shelf:
     def prune(self, *, keep: int) -> list[str]:
         """Delete the oldest versions beyond *keep*, but none that was live lately."""
         with locked(self.folder):
-            safe = {*self._lived()[-2:], self.current()}
+            safe = {version for live in (*self._lived()[-2:], self.live()) for version in live}
             gone = [version for version in self.versions()[:-keep] if version not in safe]
             for version in gone:
                 shutil.rmtree(self.folder / version, ignore_errors=True)
         return gone
 
-    def _lived(self) -> list[str]:
-        """The live versions one after the other, without those that were taken back."""
-        live: list[str] = []
+    def _lived(self) -> list[Live]:
+        """What was live, one after the other, without what was taken back."""
+        lived: list[Live] = []
         for change in self.promotions():
             if change.back:
-                live = live[:-1]
-                while change.version in live and live[-1] != change.version:
-                    live.pop()  # it could not answer, and was passed over
-            if live[-1:] != [change.version]:
-                live.append(change.version)
-        return live
+                lived = lived[:-1]
+                while change.live in lived and lived[-1] != change.live:
+                    lived.pop()  # it could not answer, and was passed over
+            if lived[-1:] != [change.live]:
+                lived.append(change.live)
+        return lived
 
     def _switch(self, change: Promotion) -> None:
         """Log the change, then point at the version; the pointer is what counts."""
@@ -201,7 +221,7 @@ class Shelf:
                 log.flush()
                 os.fsync(log.fileno())
             draft = self.folder / f".{CURRENT}.{os.getpid()}"
-            draft.write_text(change.version + "\n", encoding="utf-8")
+            draft.write_text(change.live.text, encoding="utf-8")
             _sync(draft)
             draft.replace(self.folder / CURRENT)
             _sync(self.folder)

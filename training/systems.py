@@ -172,6 +172,7 @@ def _about(
     verb = "beats" if passed else "does not surely beat"
     return PartFacts(
         names=model.names,
+        features=model.features,
         beats_peer=passed,
         ruling=f"{verb} {best} by {gain.value:.4f} {loss} [{gain.low:.4f}, {gain.high:.4f}] "
         f"on {len(test)} later rows",

@@ -14,13 +14,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from onward.features.dumps import version_of
 from onward.features.errors.rootcause import error_lines
 
-__all__ = ["NAMES", "SLOTS", "Case", "cause_vector", "cause_words", "slot_of"]
+__all__ = ["NAMES", "SLOTS", "VERSION", "Case", "cause_vector", "cause_words", "slot_of"]
 
 SLOTS = 1 << 14
 """Columns; more of them let fewer words share one."""
 NAMES = tuple(f"word_{slot}" for slot in range(SLOTS))
+_MEANING = 1
+VERSION = version_of(_MEANING, NAMES)
+"""Changes whenever the meaning of a number changes."""
 MAX_LINES = 200
 """Error lines that are looked at, the last ones."""
 _PATH = re.compile(r"\S*/\S*")

@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from onward.features.dumps import version_of
 from onward.features.errors.masks import WILD
 
-__all__ = ["NAMES", "Side", "pair_vector"]
+__all__ = ["NAMES", "VERSION", "Side", "pair_vector"]
 
 NAMES = (
     "cosine",
@@ -29,6 +30,9 @@ NAMES = (
     "same_type",
 )
 """Names of the numbers of a pair, in order."""
+_MEANING = 1
+VERSION = version_of(_MEANING, NAMES)
+"""Changes whenever the meaning of a number changes."""
 
 
 class Side(msgspec.Struct, frozen=True, gc=False):

@@ -10,7 +10,6 @@ Memory is bounded: sessions, checks, steps and classes are kept in tables of fix
 
 from __future__ import annotations
 
-import hashlib
 from math import expm1, log1p
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from onward.data.events import Call, Event, Outcome, Step
 from onward.features.action.types import WORD_SLOTS
-from onward.features.dumps import packed, unpacked
+from onward.features.dumps import packed, unpacked, version_of
 from onward.features.fixes.attempt_numbers import ATTEMPT_NAMES, attempt_numbers
 from onward.features.fixes.attempts import Attempt, Failing
 from onward.features.fixes.changes import FIXES
@@ -66,9 +65,7 @@ __all__ = [
 NAMES: tuple[str, ...] = (*ATTEMPT_NAMES, *HISTORY_NAMES)
 """Names of the numbers of an attempt, in order."""
 _MEANING = 1
-VERSION = hashlib.sha256(
-    f"{_MEANING}:{NAMES}:{REMEDY_NAMES}:{TRANSIENT_NAMES}:{FIXES}".encode()
-).hexdigest()[:12]
+VERSION = version_of(_MEANING, (*NAMES, *REMEDY_NAMES, *TRANSIENT_NAMES, *FIXES))
 """Changes whenever the meaning of a number changes."""
 
 MAX_SESSIONS = 64

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt, Step
+from onward.features.dumps import version_of
 from onward.features.intent.choice import Choice
 from onward.features.intent.past import Near, Past, PastPrompts, SavedPrompts
 from onward.features.intent.prompt_words import OWN_NAMES, SLOTS, own, slots_of
@@ -63,8 +64,9 @@ NAMES = tuple(
 prompt's kind, and the votes of the most similar prompts by words and by vectors."""
 _CONTEXTS = 1 + len(OWN_NAMES) + 1 + len(KINDS)
 
-VERSION = 2
-"""Raise it when a feature or the fold's state changes its meaning."""
+_MEANING = 2
+VERSION = version_of(_MEANING, NAMES)
+"""Changes whenever a feature or the fold's state changes its meaning."""
 
 
 class IntentFold:
@@ -253,7 +255,7 @@ class IntentFold:
 
 
 class _Version(msgspec.Struct):
-    version: int
+    version: str
     model: str
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onward.features.dumps import version_of
 from onward.features.memory.index import Nearest
 from onward.features.memory.kept import Facts
 from onward.features.memory.lexical import EVIDENCE, Lexical, Weights, terms
@@ -31,7 +31,7 @@ since it was last noted); log-odds that it helps, 0 without feedback; log of how
 noted."""
 
 _MEANING = 1
-VERSION = hashlib.sha256(f"{_MEANING}:{','.join(NAMES)}".encode()).hexdigest()[:12]
+VERSION = version_of(_MEANING, NAMES)
 """Changes whenever the meaning of a column changes."""
 
 NEAR = 25

@@ -325,8 +325,8 @@ class Memory:
         if vectors is None:
             return 0
         self._vectors = vectors
-        for slot in vectors.slots():
-            self._pending.pop(slot, None)
+        there = set(vectors.slots())
+        self._pending = dict.fromkeys(slot for slot in self._kept if slot not in there)
         return len(vectors)
 
     def _digests(self) -> dict[int, str]:

@@ -12,7 +12,6 @@ weighs them (`onward.models.next_task`); `Asked.voices` has them bare.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt, Step
 from onward.features.action import action_of
+from onward.features.dumps import version_of
 from onward.features.next_task.ahead import ahead
 from onward.features.next_task.contexts import HASHED, Now, now_of
 from onward.features.next_task.counts import Counts
@@ -56,7 +56,7 @@ NAMES: tuple[str, ...] = (*STATE_NAMES, *_OWN_NAMES)
 
 _MEANING = 2
 """Raise this when a number changes its meaning but not its name, or a dump its layout."""
-VERSION: str = hashlib.sha256(f"{_MEANING}:{HASHED}:{','.join(NAMES)}".encode()).hexdigest()[:12]
+VERSION = version_of(_MEANING, (str(HASHED), *NAMES))
 """Changes whenever the meaning of a row changes."""
 
 

@@ -9,7 +9,6 @@ step holds nothing of the steps that come.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import struct
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from onward.data.events import Event, Prompt, Step
 from onward.features.action import action_of
-from onward.features.dumps import packed, unpacked
+from onward.features.dumps import packed, unpacked, version_of
 from onward.features.progress.course import COURSE_NAMES, Course, Mark, Place
 from onward.features.progress.gains import LITERAL, Gain, Gained
 from onward.features.progress.standstill import move_key, move_of, standstill_of
@@ -55,7 +54,7 @@ _RATE_NAMES = (
 NAMES: tuple[str, ...] = (*COURSE_NAMES, *_RATE_NAMES)
 """Names of the numbers in a vector, in order."""
 _MEANING = 1
-VERSION: str = hashlib.sha256(f"{_MEANING}:{','.join(NAMES)}".encode()).hexdigest()[:12]
+VERSION = version_of(_MEANING, NAMES)
 """Changes whenever the meaning of a number changes."""
 
 STUCK = 2

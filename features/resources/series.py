@@ -17,7 +17,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FULL", "HORIZONS_MIN", "NAMES", "TICKS", "Series", "View"]
+from onward.features.dumps import version_of
+
+__all__ = ["FULL", "HORIZONS_MIN", "NAMES", "TICKS", "VERSION", "Series", "View"]
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +61,9 @@ NAMES: tuple[str, ...] = (
     *("eta_h", "eta_2h", "full_share", "since_drop", "drops", "drop_share", "cycle_part"),
 )
 """Names of the numbers in a row, in order."""
+_MEANING = 1
+VERSION = version_of(_MEANING, NAMES)
+"""Changes whenever the meaning of a number changes."""
 
 
 _MEAN_6, _MEAN_24, _MEDIAN_11 = map(_UNIT_NAMES.index, ("mean_6", "mean_24", "median_11"))

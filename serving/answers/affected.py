@@ -24,6 +24,7 @@ from onward.features.affected.change import Change, Tree, change_between, kind_o
 from onward.features.affected.fold import VERSION, TestFold, by_counts
 from onward.features.affected.marks import Known
 from onward.features.affected.touch import Touch, touches, vector_table
+from onward.models.live import read_live
 
 if TYPE_CHECKING:
     from onward.serving.answers.base import Part
@@ -336,13 +337,13 @@ def live_part(home: Path) -> Part | None:
     """The model of the live bundle in a state directory; None where there is none to be used.
 
     It reads ``affected.onnx`` and ``affected.json`` (facts, and ``beats_peer``) of the bundle that
-    ``bundles/current`` names.
+    answers questions.
     """
     try:
-        version = (home / "bundles" / "current").read_text(encoding="utf-8").strip()
+        version = read_live(home / "bundles").predicts
         folder = home / "bundles" / version
         facts = msgspec.json.decode((folder / "affected.json").read_bytes(), type=dict[str, Any])
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):
         return None
     usable = (folder / "affected.onnx").is_file() and facts.get("features") == VERSION
     if not usable or not facts.get("beats_peer", True):

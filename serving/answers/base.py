@@ -14,9 +14,10 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from onward.data.errors import BundleError
 from onward.data.events import Event
 
-__all__ = ["Answerer", "Part", "Seat"]
+__all__ = ["Answerer", "Part", "Seat", "Use"]
 
 
 class Part(NamedTuple):
@@ -32,6 +33,8 @@ class Part(NamedTuple):
     """Whether it beat its trivial peer on later steps; where it did not, the peer answers."""
     names: tuple[str, ...] = ()
     """Its columns, in order."""
+    features: str = ""
+    """The version of what they mean."""
 
 
 @runtime_checkable
@@ -59,9 +62,32 @@ class Answerer(Protocol):
         """Go on from what `dump` gave; raises `BundleError` where it is damaged or too old."""
 
 
+class Use(NamedTuple):
+    """How an answerer takes the model of one learned system."""
+
+    take: Callable[[Part | None], None]
+    """Answers with it from then on; None = the peer answers. Raises `BundleError`."""
+    names: tuple[str, ...]
+    """The columns that it is given."""
+    features: str
+    """The version of what they mean."""
+
+    def __call__(self, part: Part | None) -> None:
+        """Take a model over; raises `BundleError` where it was made for other columns."""
+        if part is not None and (part.names, part.features) != (self.names, self.features):
+            raise BundleError(
+                "The model was made with other features; train again.",
+                found=part.features,
+                wanted=self.features,
+            )
+        self.take(part)
+
+
 class Seat(NamedTuple):
     """An answerer with the models that it answers with."""
 
     answerer: Answerer
-    uses: Mapping[str, Callable[[Part | None], None]]
+    uses: Mapping[str, Use]
     """Learned system -> what takes its model."""
+    tend: Callable[[], object] | None = None
+    """What it does when nobody asks, a little at a time; None = nothing."""

@@ -15,11 +15,14 @@ from typing import Any
 
 from onward.data.errors import BundleError, OnwardError, Unavailable
 from onward.data.events import Decision, Event
-from onward.serving.answers.base import Answerer, Part, Seat
+from onward.serving.answers.base import Answerer, Part, Seat, Use
 
-__all__ = ["Answers", "Desk"]
+__all__ = ["FILLING", "Answers", "Desk"]
 
 log = logging.getLogger(__name__)
+
+FILLING = "What happened before is still being folded for predictions; ask again in a moment."
+"""Why desks are behind."""
 
 MAX_WAITING = 20_000
 """Events that may wait at one desk; with more, whoever puts the next takes them in."""
@@ -36,13 +39,19 @@ class Desk:
         What answers; nobody else may use it.
     uses
         What takes its models: learned system -> function.
+    tend
+        What it does when nobody asks; None = nothing.
     """
 
     def __init__(
-        self, answerer: Answerer, uses: Mapping[str, Callable[[Part | None], None]] | None = None
+        self,
+        answerer: Answerer,
+        uses: Mapping[str, Use] | None = None,
+        tend: Callable[[], object] | None = None,
     ) -> None:
         self._answerer = answerer
         self._uses = dict(uses or {})
+        self._tend = tend
         self._lock = threading.Lock()
         self._waiting: deque[Event] = deque()
 
@@ -68,9 +77,8 @@ class Desk:
         while self._waiting:
             with self._lock:
                 self._take_in(min(SIP, len(self._waiting)))
-        tend = getattr(self._answerer, "tend", None)  # what an answerer does when nobody asks
-        if tend is not None:
-            tend()
+        if self._tend is not None:
+            self._tend()
 
     def dump(self) -> bytes:
         """What was folded, with all that waits."""
@@ -106,6 +114,9 @@ class Desk:
 class Answers:
     """All desks of one state.
 
+    They are opened when they are first needed: whoever only decides waits for none of them, and
+    a server answers before it has imported what predicts.
+
     Parameters
     ----------
     make
@@ -128,11 +139,10 @@ class Answers:
     ) -> None:
         self.behind = ""
         self._make, self._part = make, part
-        self._desks: dict[str, Desk] = {}
-        for answerer, uses in make():
-            for system, use in uses.items():
-                _give(use, part, system)
-            self._desks[answerer.name] = Desk(answerer, uses)
+        self._desks: dict[str, Desk] | None = None
+        self._saved: Mapping[str, bytes] | None = None
+        self._early: deque[Event] = deque()  # what came before they were opened
+        self._opening, self._changing = threading.Lock(), threading.Lock()
 
     def fresh(self) -> Answers:
         """The same desks with nothing learned."""
@@ -140,9 +150,15 @@ class Answers:
 
     def put(self, event: Event) -> None:
         """Put an event down at every desk; decisions are onward's own and tell them nothing."""
-        if not isinstance(event, Decision) and not self.behind:
-            for desk in self._desks.values():
-                desk.put(event)
+        if isinstance(event, Decision) or self.behind:
+            return
+        with self._changing:
+            if self._desks is None:
+                self._early.append(event)
+            else:
+                _put(self._desks, event)
+        if len(self._early) > MAX_WAITING:
+            self._open()
 
     def ask(self, system: str, method: str, request: Any) -> Any:
         """The answer of one learned system.
@@ -152,22 +168,23 @@ class Answers:
         Unavailable
             It is switched off, or what came before is still being folded.
         """
+        desks = self._open()
         if self.behind:
             raise Unavailable(self.behind)
-        desk = self._desks.get(system)
+        desk = desks.get(system)
         if desk is None:
             raise Unavailable(f"{system} is switched off; see ONWARD_WITHOUT.", system=system)
         return desk.ask(method, request)
 
     def catch_up(self) -> None:
         """Learn what waits at every desk."""
-        for desk in self._desks.values():
+        for desk in self._open().values():
             desk.catch_up()
 
     def dump(self) -> dict[str, bytes]:
         """What every desk has folded; one that cannot be saved is left out, and folded anew."""
         saved: dict[str, bytes] = {}
-        for name, desk in self._desks.items():
+        for name, desk in self._open().items():
             try:
                 saved[name] = desk.dump()
             except Exception:  # a server that stops must save all the rest
@@ -175,22 +192,52 @@ class Answers:
         return saved
 
     def load(self, saved: Mapping[str, bytes]) -> None:
-        """Go on from a dump.
+        """Go on from a dump, before anything is put or asked.
 
-        Raises
-        ------
-        BundleError
-            One of the dumps is damaged or too old.
-        KeyError
-            A desk's dump is missing.
+        It is read when the desks are opened; where one is missing, damaged or too old, they are
+        `behind` from then on.
         """
-        for name, desk in self._desks.items():
-            desk.load(saved[name])
+        self._saved = saved
+
+    def _open(self) -> dict[str, Desk]:
+        with self._opening:
+            if self._desks is None:
+                desks = self._loaded(self._made())
+                with self._changing:
+                    while self._early and not self.behind:
+                        _put(desks, self._early.popleft())
+                    self._early.clear()
+                    self._desks = desks
+            return self._desks
+
+    def _made(self) -> dict[str, Desk]:
+        desks = {}
+        for answerer, uses, tend in self._make():
+            for system, use in uses.items():
+                _give(use, self._part, system)
+            desks[answerer.name] = Desk(answerer, uses, tend)
+        return desks
+
+    def _loaded(self, desks: dict[str, Desk]) -> dict[str, Desk]:
+        saved, self._saved = self._saved, None
+        if saved is None:
+            return desks
+        try:
+            for name, desk in desks.items():
+                desk.load(saved[name])
+        except (BundleError, KeyError) as error:
+            log.info("what was saved of the desks is passed over: %s", error)
+            self.behind = FILLING
+            return self._made()
+        return desks
 
 
-def _give(
-    use: Callable[[Part | None], None], part: Callable[[str], Part | None], system: str
-) -> None:
+def _put(desks: Mapping[str, Desk], event: Event) -> None:
+    for desk in desks.values():
+        desk.put(event)
+
+
+def _give(use: Use, part: Callable[[str], Part | None], system: str) -> None:
     """Hand a model over; where it cannot be used, the peer answers in its place."""
     try:
         use(part(system))

@@ -28,7 +28,7 @@ from onward.features.sentences import Embedder
 from onward.models.calibrate import Calibrator
 from onward.models.causes import UNKNOWN, by_words
 from onward.serving.answers.base import Part
-from onward.serving.answers.error_types import (
+from onward.serving.questions.errors import (
     ErrorAnswer,
     ErrorCluster,
     ErrorList,

@@ -7,16 +7,12 @@ where the history does not know.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import msgspec
 import numpy as np
-from msgspec import Meta
 
 from onward.data.errors import BundleError
 from onward.data.events import Event
 from onward.features.progress.course import Course
-from onward.features.progress.fold import VERSION, WINDOW, Progress
+from onward.features.progress.fold import WINDOW, Progress
 from onward.features.progress.standstill import (
     MOVES,
     Standstill,
@@ -27,8 +23,9 @@ from onward.features.progress.standstill import (
 from onward.models.calibrate import Calibrator
 from onward.models.counts import lower_bound
 from onward.serving.answers.base import Part
+from onward.serving.questions.hazard import HazardAnswer, HazardRequest, Hint
 
-__all__ = ["HazardAnswer", "HazardAnswers", "HazardRequest", "Hint"]
+__all__ = ["HazardAnswers"]
 
 PEER_ALARM = 4
 """Steps without gain from which on the peer raises an alarm."""
@@ -37,7 +34,6 @@ LEAST = 8.0
 BETTER = 0.05
 """How much more surely than all moves together it must have ended standstills."""
 
-Share = Annotated[float, Meta(ge=0, le=1)]
 
 PLAIN = {
     StandstillKind.NONE: "Go on.",
@@ -51,54 +47,6 @@ PLAIN = {
     "for just that.",
 }
 """What is advised where the history does not know."""
-
-
-class HazardRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which session is asked about."""
-
-    session: Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\u0000]+$")]
-
-
-class Hint(msgspec.Struct, frozen=True):
-    """A way out; never a kill."""
-
-    text: str
-    """One sentence for the agent."""
-    learned: bool
-    """It comes from this history; False = it is a plain one."""
-    tried: float = 0.0
-    """How often the move was tried in standstills of this kind; old tries count less."""
-    gained: Share = 0.0
-    """Share of the tries that gained something."""
-    lower: Share = 0.0
-    """Lower end of the one-sided 95 % interval of that share."""
-
-
-class HazardAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a session is getting anywhere."""
-
-    session: str
-    probability: Share
-    """P(none of the next ``window`` steps gains anything)."""
-    window: int = WINDOW
-    alarm: bool
-    """The probability reaches the threshold that was fixed in training."""
-    threshold: Share
-    standstill: str
-    """``repeat``, ``alternation``, ``error_cascade``, ``stall``; empty = the last step gained."""
-    idle: Annotated[int, Meta(ge=0)]
-    """Steps in a row that gained nothing."""
-    since: Annotated[int, Meta(ge=0)]
-    """The first of them, counted from 1 in the session; 0 = there is none."""
-    since_id: str
-    """Its id; empty = there is none, or it is too long ago."""
-    evidence: list[str]
-    """Why, in sentences for a person."""
-    hint: Hint
-    model: str = ""
-    """Version of the bundle that answered; empty = the peer did."""
-    note: str = ""
-    """Why this answer is less than the full one; empty = it is the full one."""
 
 
 class HazardAnswers:
@@ -122,7 +70,7 @@ class HazardAnswers:
         Raises
         ------
         BundleError
-            Its facts cannot be read, or it was made with other features; the old one stays.
+            Its facts cannot be read; the old one stays.
         """
         if part is not None:
             self._calibrator, self._alarm = _facts(part)
@@ -155,6 +103,7 @@ class HazardAnswers:
         return HazardAnswer(
             session=request.session,
             probability=min(max(probability, 0.0), 1.0),
+            window=WINDOW,
             alarm=alarm,
             threshold=threshold,
             standstill=stood.kind.value,
@@ -192,12 +141,10 @@ class HazardAnswers:
 def _facts(part: Part) -> tuple[Calibrator, float]:
     """The calibration and the alarm's threshold that a model came with."""
     try:
-        alarm, features = float(part.facts["alarm"]), part.facts["features"]
+        alarm = float(part.facts["alarm"])
         calibrator = Calibrator.from_json(part.facts["calibration"])
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"The facts of the hazard cannot be read: {error}") from error
-    if features != VERSION:
-        raise BundleError("The hazard was made with other features; train again.", found=features)
     return calibrator, alarm
 
 

@@ -3,103 +3,33 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt
 from onward.decisions.risk import Threshold
 from onward.features.bounded import shed
-from onward.features.intent.fold import VERSION, IntentFold
+from onward.features.intent.fold import IntentFold
 from onward.features.intent.past import Near
 from onward.features.intent.work import KINDS
 from onward.features.sentences import Embedder
 from onward.models.intent import PEERS
 from onward.serving.answers.base import Part
 from onward.serving.answers.intent_ahead import Ahead, Reading, SavedAhead, reading_of
+from onward.serving.questions.intent import Intent, IntentRequest, Intents, LikePrompt, TouchedFile
 
-__all__ = ["Intent", "IntentAnswerer", "IntentRequest", "Intents", "LikePrompt", "TouchedFile"]
+__all__ = ["IntentAnswerer"]
 
-Text = Annotated[str, Meta(min_length=1, max_length=200_000)]
-Name = Annotated[str, Meta(max_length=512)]
-
-PRECISION = 0.8
-"""Share of the readings that must be right where one goes ahead on them, unless stated."""
 UNDOABLE = frozenset({"ask", "read", "run", "fix", "write", "document"})
 """Kinds whose first step is undone by putting files back; a rule may still ask about the step."""
 SHOWN = 3
 """Similar past prompts that are shown."""
 MAX_READ = 512
 """Sessions whose newest prompt is judged once its work is known."""
-
-
-class IntentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a user said."""
-
-    text: Text
-    agent: Name = ""
-    project: Name = ""
-    session: Name = ""
-    at: Annotated[float, Meta(ge=0, le=1e11)] = 0.0
-    """Unix seconds; 0 = unknown."""
-    role: Name = "prompt"
-    """``prompt``, ``continuation`` (a summary after the context ran out) or ``command``."""
-    precision: Annotated[float, Meta(ge=0.05, le=0.99)] = PRECISION
-    """Share of the readings that must be right where one goes ahead on them; higher asks more."""
-
-
-class Intent(msgspec.Struct, frozen=True):
-    """One kind of work that may be meant."""
-
-    kind: str
-    """``ask``, ``read``, ``run``, ``fix``, ``write``, ``document``, ``install`` or ``commit``."""
-    probability: float
-
-
-class LikePrompt(msgspec.Struct, frozen=True):
-    """A past prompt that resembles this one, and what was then done."""
-
-    text: str
-    kind: str
-    likeness: float
-    """Cosine, 0 to 1."""
-    first_tool: str
-    files: list[str]
-
-
-class TouchedFile(msgspec.Struct, frozen=True):
-    """A file that may be touched."""
-
-    path: str
-    weight: float
-    """Relative to the others; no probability."""
-
-
-class Intents(msgspec.Struct, frozen=True, kw_only=True):
-    """What the words may ask for, the likeliest first."""
-
-    intents: list[Intent]
-    go_ahead: bool
-    """Whether the best is sure enough to go ahead unasked, and can be undone."""
-    first_tools: list[str] = []
-    """The tools that may come first, the likeliest first."""
-    files: list[TouchedFile] = []
-    like: list[LikePrompt] = []
-    """What it rests on."""
-    model: str = ""
-    """Version of the bundle that answered; empty = the nearest past prompts alone."""
-    note: str = ""
-    """Why the answer is less than the full one; empty = it is the full one."""
-    sure: float = 0.0
-    """P(the best is right), from what the readings of past prompts came to."""
-    ahead_from: float | None = None
-    """Where going ahead begins; None = too few past readings were right for that precision."""
-    rests_on: str = ""
-    """What that threshold rests on."""
 
 
 class IntentAnswerer:
@@ -121,7 +51,7 @@ class IntentAnswerer:
         self._part: Part | None = None
 
     def use(self, part: Part | None) -> None:
-        """Answer with this model from now on; raises `BundleError` where it has other features."""
+        """Answer with this model from now on; raises `BundleError` where it cannot be used."""
         if part is not None:
             _check(part)
         self._part = part
@@ -210,9 +140,8 @@ class _State(msgspec.Struct):
 
 def _check(part: Part) -> None:
     """Raises `BundleError` where a model's facts are not those that are needed."""
-    facts = part.facts
-    if facts.get("kinds") != list(KINDS) or facts.get("features") != VERSION:
-        raise BundleError("The intent model knows other kinds of work or features; train again.")
+    if part.facts.get("kinds") != list(KINDS):
+        raise BundleError("The intent model knows other kinds of work; train again.")
 
 
 def _rests_on(bound: Threshold) -> str:

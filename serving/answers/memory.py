@@ -3,40 +3,33 @@
 A question is answered with the notes that are most probably relevant, each with the reasons why it
 was found and with what came of it. Where nothing is likely enough the answer says that nothing is
 known, rather than to give the least unlikely. Notes come in as events of the history, as does
-feedback, so that remembering is recording: `Remember` and `Judge` make the events.
+feedback, so that remembering is recording.
 
 Without a model fixed weights rank, without an embedder words alone find; ``note`` says either.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import time
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
-from onward.data.errors import BundleError
 from onward.data.events import Event, Feedback, Note
-from onward.features.memory.fold import CAPACITY, NAMES, VERSION, Candidates, Memory
+from onward.features.memory.fold import CAPACITY, NAMES, Candidates, Memory
 from onward.features.sentences import Embedder
 from onward.models.memory import fixed, forgetting
 from onward.serving.answers.base import Part
+from onward.serving.questions.memory import MemoryAnswer, MemoryRequest, Recalled, WhyRecalled
 
-__all__ = [
-    "Judge",
-    "MemoryAnswer",
-    "MemoryRequest",
-    "Recalled",
-    "Recaller",
-    "Remember",
-    "WhyRecalled",
-]
+__all__ = ["Recaller"]
+
+log = logging.getLogger(__name__)
 
 LEAST = 0.15
 """Notes whose P(relevant) is below this are not given."""
@@ -44,104 +37,13 @@ SURE = 0.5
 """From this P(relevant) of the first note on the answer is called sure."""
 AT_ONCE = 4
 """Vectors that are made up for on the way of an answer; `Recaller.tend` makes the others."""
+KEEP_EVERY = 4_096
+"""Vectors that may be lost where the process ends before all are made."""
 
 NO_MODEL = "no model is published; fixed weights rank"
 BEATEN = "the model did not beat the fixed weights; these rank"
 NO_EMBEDDER = "there is no sentence model; notes are found by their words alone"
 NOTHING = "nothing relevant is known"
-
-Id = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\u0000]+$")]
-Name = Annotated[str, Meta(max_length=512)]
-Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
-Texts = Annotated[list[Annotated[str, Meta(max_length=4096)]], Meta(max_length=50)]
-
-
-class MemoryRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to be recalled."""
-
-    query: Text
-    """A question, a task, an error, in plain words."""
-    project: Name = ""
-    """Notes of this project count as nearer; those of others are given, too."""
-    most: Annotated[int, Meta(ge=1, le=50)] = 5
-    """How many notes at most."""
-
-
-class WhyRecalled(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a note was recalled."""
-
-    words: list[str]
-    """Words that it shares with the question, the rarest first, without their endings."""
-    cosine: float | None
-    """How near its vector is to that of the question; null = it has none."""
-    helped: float
-    """Feedback that it helped, counting less the older it is."""
-    misled: float
-    """Feedback that it misled, likewise."""
-    count: int
-    """How often the same was noted."""
-    age_days: float | None
-    """Days since it was last noted; null = unknown."""
-    same_project: bool
-
-
-class Recalled(msgspec.Struct, frozen=True, kw_only=True):
-    """A note, and how likely it is of use."""
-
-    p: float
-    """Probability that it is relevant, and what feedback says of its use."""
-    note: Note
-    why: WhyRecalled
-
-
-class MemoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known about a question."""
-
-    notes: list[Recalled]
-    """The likeliest first; empty = nothing relevant is known."""
-    sure: bool
-    """Whether the first note is more likely relevant than not."""
-    note: str = ""
-    """Why the answer is less than the full one, or that nothing is known; empty = all is well."""
-    version: str = ""
-    """The model that ranked; empty = fixed weights."""
-    known: int = 0
-    """Notes in memory."""
-
-
-class Remember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to be remembered: a decision with its reasons."""
-
-    session: Id
-    text: Text
-    about: Annotated[str, Meta(max_length=4096)] = ""
-    reasons: Texts = []
-    alternatives: Texts = []
-    tags: Texts = []
-    agent: Name = ""
-    project: Name = ""
-
-    def event(self, note_id: str, at: float) -> Note:
-        """The event that remembers it, to be recorded in the history."""
-        fields = {name: getattr(self, name) for name in self.__struct_fields__}
-        return Note(id=note_id, at=at, **fields)
-
-
-class Judge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether a note that was recalled helped or misled."""
-
-    session: Id
-    note: Id
-    helped: bool
-    query: Annotated[str, Meta(max_length=20_000)] = ""
-    """What was asked when it was recalled; ranking learns from it."""
-    text: Annotated[str, Meta(max_length=20_000)] = ""
-    """What came of it."""
-
-    def event(self, feedback_id: str, at: float) -> Feedback:
-        """The event that says so, to be recorded in the history."""
-        fields = {name: getattr(self, name) for name in self.__struct_fields__}
-        return Feedback(id=feedback_id, at=at, **fields)
 
 
 class Recaller:
@@ -163,11 +65,15 @@ class Recaller:
         self,
         embedder: Embedder | None = None,
         *,
+        folder: Path | None = None,
         capacity: int = CAPACITY,
         clock: Callable[[], float] = time,
     ) -> None:
         self._memory = Memory(embedder, capacity=capacity)
         self._embedder = embedder
+        self._folder = folder
+        self._looked = folder is None  # whether the vectors on disk were taken
+        self._unkept = 0  # vectors that are not on disk
         self._part: Part | None = None
         self._clock = clock
         self._lock = threading.Lock()  # answers may come while events are learned
@@ -178,17 +84,7 @@ class Recaller:
         return self._memory
 
     def use(self, part: Part | None) -> None:
-        """Rank with this model from now on; None = fixed weights rank.
-
-        Raises
-        ------
-        BundleError
-            It was made for other columns.
-        """
-        if part is not None and (
-            part.facts.get("features") != VERSION or part.facts.get("names") != list(NAMES)
-        ):
-            raise BundleError("The memory's model was made for other columns; train again.")
+        """Rank with this model from now on; None = fixed weights rank."""
         self._part = part
 
     def learn(self, event: Event) -> None:
@@ -198,9 +94,21 @@ class Recaller:
                 self._memory.learn(event)
 
     def tend(self, most: int = 64) -> int:
-        """Make vectors that notes still wait for, and give how many; call it when idle."""
-        if self._embedder is None:
+        """Make vectors that notes still wait for, and give how many; call it when idle.
+
+        Those that were kept on disk are taken first, and new ones are kept once none is missing.
+        """
+        if self._embedder is None or not self._memory.pending:
             return 0
+        self._look()
+        made = self._embed(most)
+        self._unkept += made
+        if self._folder is not None and (not self._memory.pending or self._unkept >= KEEP_EVERY):
+            self._keep(self._folder)
+        return made
+
+    def _embed(self, most: int) -> int:
+        assert self._embedder is not None  # noqa: S101 -- its callers looked
         with self._lock:
             waiting = self._memory.missing(most)
         rows = self._embedder.embed([text for _, text in waiting])
@@ -209,9 +117,25 @@ class Recaller:
                 self._memory.place(slot, text, row)
         return len(waiting)
 
+    def _look(self) -> None:
+        """Take the vectors that an earlier process kept."""
+        if not self._looked and self._folder is not None:
+            self._looked = True
+            with self._lock:
+                self._memory.load_vectors(self._folder)
+
+    def _keep(self, folder: Path) -> None:
+        try:
+            with self._lock:
+                self._memory.save_vectors(folder)
+        except OSError as error:  # only the next start will be slower
+            log.warning("the notes' vectors cannot be kept: %s", error)
+        self._unkept = 0
+
     def answer(self, request: MemoryRequest) -> MemoryAnswer:
         """The notes that a question most probably is about; changes nothing of what was folded."""
-        self.tend(AT_ONCE)
+        if self._embedder is not None and self._memory.pending:
+            self._unkept += self._embed(AT_ONCE)
         vector = self._memory.vector(request.query)
         now = self._clock()
         with self._lock:
@@ -277,13 +201,3 @@ class Recaller:
         """Go on from what `dump` gave; raises `BundleError` where it is damaged or too old."""
         with self._lock:
             self._memory.load(body)
-
-    def save_vectors(self, folder: Path) -> None:
-        """Keep the vectors in a folder of the state directory, so that a start makes none anew."""
-        with self._lock:
-            self._memory.save_vectors(folder)
-
-    def load_vectors(self, folder: Path) -> int:
-        """Take the vectors that were kept, after `load`; gives how many of them fit."""
-        with self._lock:
-            return self._memory.load_vectors(folder)

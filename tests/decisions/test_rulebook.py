@@ -285,3 +285,9 @@ def test_searches_long_texts_to_their_end() -> None:
     padding = "x = 1\n" * 2_000
 
     assert judge(f"python - <<'E'\n{padding}\nimport shutil; shutil.rmtree('a')\nE").effect == "ask"
+
+
+def test_every_bundled_expression_compiles() -> None:
+    """The bundled rules' expressions, which wait until they are needed, are all sound."""
+    for rule in Rulebook.bundled().rules:
+        rule.compile()

@@ -61,8 +61,11 @@ def test_releases_give_figures(tmp_path: Path) -> None:
         assert found[kind]["onward"]["recall"] == 1.0
         assert found[kind]["onward"]["skipped"] == 0.5
     assert found["cost"]["onward"]["first"] > 0
-    again = run("--data", str(tmp_path), "--projects", "made", "--json")
+    again = run(
+        "--data", str(tmp_path), "--projects", "made", "--json", "--plots", str(tmp_path / "plots")
+    )
     assert json.loads(again.stdout)["made"] == found
+    assert len(list((tmp_path / "plots").glob("*.png"))) == 3
 
 
 def test_without_releases_it_says_so(tmp_path: Path) -> None:

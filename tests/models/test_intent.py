@@ -18,7 +18,8 @@ from onward.features.intent.work import KINDS, Work
 from onward.models.base import Learned, Rows
 from onward.models.intent import Intent, peers, rows
 from onward.serving.answers.base import Answerer, Part
-from onward.serving.answers.intent import IntentAnswerer, IntentRequest
+from onward.serving.answers.intent import IntentAnswerer
+from onward.serving.questions.intent import IntentRequest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from experiments import intent as experiment

@@ -13,8 +13,8 @@ from onward.data.events import Outcome, Step
 from onward.features.sentences import About, Vectors
 from onward.models.calibrate import Calibrator
 from onward.serving.answers.base import Answerer, Part
-from onward.serving.answers.error_types import ErrorListRequest, ErrorRequest
 from onward.serving.answers.errors import Errors
+from onward.serving.questions.errors import ErrorListRequest, ErrorRequest
 
 NAMES = ("ann", "bob", "cid", "dan", "eve")
 

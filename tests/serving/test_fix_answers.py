@@ -15,7 +15,8 @@ from onward.features.fixes.changes import FIXES
 from onward.features.fixes.mined import mine
 from onward.models import attempts, fixes, transient
 from onward.serving.answers.base import Answerer, Part
-from onward.serving.answers.fixes import AttemptRequest, FixAnswers, FixRequest
+from onward.serving.answers.fixes import FixAnswers
+from onward.serving.questions.fixes import AttemptRequest, FixRequest
 
 
 def runner(onnx: bytes) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:

@@ -14,12 +14,8 @@ from onward.data.errors import BundleError, SettingsError
 from onward.data.events import Event, Outcome, Sample, Step
 from onward.models.calibrate import Calibrator
 from onward.serving.answers.base import Answerer, Part
-from onward.serving.answers.forecast import (
-    MAX_SERIES,
-    ForecastAnswerer,
-    ForecastRequest,
-    ResourceForecast,
-)
+from onward.serving.answers.forecast import MAX_SERIES, ForecastAnswerer
+from onward.serving.questions.forecast import ForecastRequest, ResourceForecast
 from onward.serving.sampler import Sampler, cgroup
 
 FACTS = {

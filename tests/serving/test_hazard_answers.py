@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Outcome, Step
-from onward.features.progress.fold import VERSION
 from onward.models.calibrate import Calibrator
 from onward.serving.answers.base import Answerer, Part
-from onward.serving.answers.hazard import PEER_ALARM, HazardAnswers, HazardRequest
+from onward.serving.answers.hazard import PEER_ALARM, HazardAnswers
+from onward.serving.questions.hazard import HazardRequest
 
 ASKED = HazardRequest(session="s")
 FACTS = {
     "calibration": Calibrator.identity().to_json(),
     "alarm": 0.4,
-    "features": VERSION,
 }
 
 
@@ -98,7 +97,7 @@ def test_a_model_answers_with_its_threshold() -> None:
     assert "beat" in lost.note
 
 
-@pytest.mark.parametrize("facts", [{}, {**FACTS, "features": "old"}, {**FACTS, "alarm": "x"}])
+@pytest.mark.parametrize("facts", [{}, {**FACTS, "alarm": "x"}])
 def test_facts_of_another_kind_are_refused(facts: dict[str, object]) -> None:
     """A model whose facts do not fit is refused by name, and the old one goes on answering."""
     answers = after(step(0, "ls", "a.py"))

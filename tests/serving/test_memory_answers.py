@@ -19,15 +19,8 @@ from onward.features.sentences import About
 from onward.models.base import Rows
 from onward.models.memory import Ranker
 from onward.serving.answers.base import Answerer, Part
-from onward.serving.answers.memory import (
-    NO_EMBEDDER,
-    NO_MODEL,
-    NOTHING,
-    Judge,
-    MemoryRequest,
-    Recaller,
-    Remember,
-)
+from onward.serving.answers.memory import NO_EMBEDDER, NO_MODEL, NOTHING, Recaller
+from onward.serving.questions.memory import MemoryRequest
 
 NOW = 2e9
 DECIDED = [
@@ -54,16 +47,30 @@ class Hashed:
         return np.asarray(rows / length, np.float32)
 
 
-def filled(embedder: object = None) -> Recaller:
+def filled(embedder: object = None, folder: Path | None = None) -> Recaller:
     """An answerer that knows what was decided."""
-    answerer = Recaller(embedder, clock=lambda: NOW)  # type: ignore[arg-type]
+    answerer = Recaller(embedder, folder=folder, clock=lambda: NOW)  # type: ignore[arg-type]
     for number, (about, text) in enumerate(DECIDED):
-        remember = Remember(session="s", text=text, about=about, reasons=["measured"], project="p")
-        answerer.learn(remember.event(f"n-{number}", NOW - 86_400.0 * (number + 1)))
+        answerer.learn(
+            Note(
+                id=f"n-{number}",
+                session="s",
+                at=NOW - 86_400.0 * (number + 1),
+                text=text,
+                about=about,
+                reasons=["measured"],
+                project="p",
+            )
+        )
     return answerer
 
 
-def part(version: str = "v1", *, beats_peer: bool = True, **facts: object) -> Part:
+def told(number: int, note: str, query: str, *, helped: bool) -> Feedback:
+    """What came of a note."""
+    return Feedback(id=f"f-{number}", session="s", note=note, at=NOW, helped=helped, query=query)
+
+
+def part(version: str = "v1", *, beats_peer: bool = True) -> Part:
     """A published ranker."""
     random = np.random.default_rng(0)
     X = random.random((200, len(NAMES))).astype(np.float32)
@@ -72,7 +79,7 @@ def part(version: str = "v1", *, beats_peer: bool = True, **facts: object) -> Pa
     session = onnxruntime.InferenceSession(model.to_onnx())
     run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     run = lambda rows: session.run(["p"], {"X": rows})[0]  # noqa: E731
-    return Part(version, {**model.facts(), **facts}, run, beats_peer)
+    return Part(version, model.facts(), run, beats_peer)
 
 
 def test_a_decision_is_recalled_with_its_reasons() -> None:
@@ -121,12 +128,10 @@ def test_what_misled_sinks_and_what_helped_rises() -> None:
     answerer = filled()
     ask = MemoryRequest(query="where do settings lie")
     before = answerer.answer(ask).notes[0]
-    judge = Judge(session="s", note=before.note.id, helped=True, query=ask.query)
-    answerer.learn(judge.event("f-0", NOW))
+    answerer.learn(told(0, before.note.id, ask.query, helped=True))
     risen = answerer.answer(ask).notes[0]
-    for number in range(60):
-        judge = Judge(session="s", note=before.note.id, helped=False, query=ask.query)
-        answerer.learn(judge.event(f"g-{number}", NOW))
+    for number in range(1, 61):
+        answerer.learn(told(number, before.note.id, ask.query, helped=False))
 
     assert risen.p > before.p
     assert (risen.why.helped, risen.why.misled) == (1.0, 0.0)
@@ -143,44 +148,32 @@ def test_it_answers_no_more_than_asked_for() -> None:
             msgspec.json.decode(body, type=MemoryRequest)
 
 
+class Counting(Hashed):
+    """The same, which counts the texts that it was given."""
+
+    made = 0
+
+    def embed(self, texts: list[str]) -> NDArray[np.float32]:
+        """(n, 32) unit vectors."""
+        self.made += len(texts)
+        return super().embed(texts)
+
+
 def test_it_is_a_function_of_the_log(tmp_path: Path) -> None:
-    """Dumped and loaded it answers the same, and takes the vectors that were kept beside it."""
-    answerer = filled(Hashed())
+    """Dumped and loaded it answers the same, and makes no vector anew that was kept beside it."""
+    answerer = filled(Hashed(), tmp_path)
     answerer.tend()
-    answerer.save_vectors(tmp_path)
-    again = Recaller(Hashed(), clock=lambda: NOW)  # type: ignore[arg-type]
+    embedder = Counting()
+    again = Recaller(embedder, folder=tmp_path, clock=lambda: NOW)  # type: ignore[arg-type]
     again.load(answerer.dump())
+    again.tend()
     request = MemoryRequest(query="which queue do we use")
 
     assert isinstance(answerer, Answerer)
-    assert again.load_vectors(tmp_path) == len(DECIDED)
+    assert embedder.made == 0
     assert again.answer(request) == answerer.answer(request)
     with pytest.raises(BundleError):
         again.load(b"no")
-
-
-def test_a_model_of_other_columns_is_refused() -> None:
-    """A ranker made for other columns is a typed error, and the one before answers on."""
-    answerer = filled()
-    with pytest.raises(BundleError, match="train again"):
-        answerer.use(part(features="old"))
-
-    assert answerer.answer(MemoryRequest(query="queue")).version == ""
-
-
-def test_events_are_what_was_said() -> None:
-    """Remembering and judging make events of the history with every field that was given."""
-    note = Remember(session="s", text="t", alternatives=["a"], tags=["x"], agent="g").event(
-        "n", 1.0
-    )
-    feedback = Judge(session="s", note="n", helped=False, query="q", text="w").event("f", 2.0)
-
-    assert note == Note(
-        id="n", session="s", text="t", at=1.0, agent="g", alternatives=["a"], tags=["x"]
-    )
-    assert feedback == Feedback(
-        id="f", session="s", note="n", helped=False, at=2.0, query="q", text="w"
-    )
 
 
 def test_answers_while_it_learns() -> None:

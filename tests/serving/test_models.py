@@ -16,6 +16,7 @@ from onward.data.events import Call
 from onward.features.examples import examples
 from onward.features.fold import Fold
 from onward.models import bundle as files
+from onward.models.live import CURRENT, Live
 from onward.serving import bundle as bundles
 from onward.serving.trees import PathCredits
 
@@ -128,6 +129,27 @@ def test_starts_without_its_model(
     assert decision.model == ""
     assert "v1 cannot be used" in decision.degraded
     assert versions.live == ""
+
+
+def test_another_version_answers_questions(
+    publisher: Publisher, start: Start, tmp_path: Path, until: Until
+) -> None:
+    """What decides and what answers questions are named apart, and exchanged apart."""
+    home = tmp_path / "home"
+    publisher.publish(home, "v1")
+    publisher.publish(home, "v2")
+    current = home / "bundles" / CURRENT
+    current.write_text(Live("v1", "v2").text)
+    with start(home, watch_ms="20").client() as client:
+        before = client.models()
+        current.write_text(Live("", "v2").text)
+        until(lambda: client.models().live == "", "counts decide")
+        after = client.models()
+        decision = client.decide(CALL)
+
+    assert (before.live, before.predicting) == ("v1", "v2")
+    assert (after.live, after.predicting) == ("", "v2")
+    assert decision.model == ""
 
 
 def test_a_damaged_version_does_not_replace_a_sound_one(

@@ -19,11 +19,11 @@ from onward.data.importers import BrokenLine, read_path
 from onward.data.samples import sample_path
 from onward.data.store import History
 from onward.models.bundle import read_manifest
-from onward.serving.answers.next_task import NextRequest
 from onward.serving.client import AsyncClient, Client
 from onward.serving.grpc import PREDICTIONS
 from onward.serving.pb import generate, prediction_pb2
 from onward.serving.questions import QUESTIONS, Question
+from onward.serving.questions.next_task import NextRequest
 from onward.training.loop import train
 from onward.training.settings import TrainSettings
 

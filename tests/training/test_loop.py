@@ -12,6 +12,7 @@ import pytest
 from onward.data.errors import NotEnoughData, NotFound
 from onward.data.store import History
 from onward.models.bundle import CARD, CONFIDENCE, PARITY, check_bundle
+from onward.models.live import Live
 from onward.serving.bundle import load
 from onward.training.gate import CHALLENGER, CHAMPION
 from onward.training.loop import Trained, train
@@ -79,6 +80,19 @@ def test_same_again_stays_challenger(trained: Home) -> None:
     assert second.ruling.alias == CHALLENGER
     assert second.ruling.against == first.version
     assert Shelf(settings.home_dir).current() == first.version
+
+
+def test_good_predictions_need_no_better_decision(trained: Home) -> None:
+    """Where the new version does not decide better, its other systems answer questions at once."""
+    settings, first = trained
+    rest = {"fixes", "attempts", "transient", "clusters", "causes", "memory", "intent"}
+    without = tuple(sorted(rest | {"forecast", "affected", "hazard", "sentences"}))
+
+    second = train(msgspec.structs.replace(settings, without=without))
+
+    assert second.ruling.alias == CHALLENGER
+    assert set(second.beside) == {"next_task"}
+    assert Shelf(settings.home_dir).live() == Live(first.version, second.version)
 
 
 def test_same_history_and_seed_same_model(trained: Home) -> None:

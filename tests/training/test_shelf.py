@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from onward.data.errors import BundleError, NotFound, StoreError, StoreFull
 from onward.features.fold import NAMES, VERSION
 from onward.models.bundle import Manifest, write_manifest
+from onward.models.live import Live
 from onward.training.shelf import Shelf
 
 
@@ -29,6 +30,11 @@ def shelf_with(home: Path, *versions: str) -> Shelf:
     for version in versions:
         shelf.put(version, one_file)
     return shelf
+
+
+def whole(before: str, now: str) -> tuple[Live, Live]:
+    """What a rollback gives where one version does everything."""
+    return Live.whole(before), Live.whole(now)
 
 
 def test_put_then_promote(tmp_path: Path) -> None:
@@ -85,8 +91,8 @@ def test_rollback_twice_goes_two_back(tmp_path: Path) -> None:
     for version in ("v1", "v2", "v3"):
         shelf.promote(version, why="")
 
-    assert shelf.rollback(why="bad") == ("v3", "v2")
-    assert shelf.rollback(why="bad") == ("v2", "v1")
+    assert shelf.rollback(why="bad") == whole("v3", "v2")
+    assert shelf.rollback(why="bad") == whole("v2", "v1")
     with pytest.raises(NotFound):
         shelf.rollback(why="bad")
     assert shelf.current() == "v1"
@@ -101,8 +107,8 @@ def test_torn_log_line_is_passed_over(tmp_path: Path) -> None:
         log.write(b'{"version": "v')
     shelf.promote("v3", why="")
 
-    assert shelf.rollback(why="bad") == ("v3", "v2")
-    assert shelf.rollback(why="bad") == ("v2", "v1")
+    assert shelf.rollback(why="bad") == whole("v3", "v2")
+    assert shelf.rollback(why="bad") == whole("v2", "v1")
 
 
 def test_prune_keeps_what_is_or_was_live(tmp_path: Path) -> None:
@@ -132,7 +138,7 @@ def test_live_version_follows_a_stack(
             if stack[-1:] != [move]:
                 stack.append(move)
         elif len(stack) > 1:
-            assert shelf.rollback(why="") == (stack[-1], stack[-2])
+            assert shelf.rollback(why="") == whole(stack[-1], stack[-2])
             stack.pop()
         else:
             with pytest.raises(NotFound):
@@ -151,7 +157,7 @@ def test_spoilt_names_and_lines_are_passed_over(tmp_path: Path) -> None:
         log.write(b'garbage\n{"x"}\n\xff}\n[]\n')
 
     assert shelf.current() is None
-    assert shelf.rollback(why="bad") == ("v2", "v1")
+    assert shelf.rollback(why="bad") == whole("v2", "v1")
     assert shelf.current() == "v1"
 
 
@@ -176,8 +182,8 @@ def test_rollback_passes_over_what_cannot_answer(tmp_path: Path) -> None:
         shelf.promote(version, why="")
     one_file(shelf.path("v2"), features="old")
 
-    assert shelf.rollback(why="bad") == ("v3", "v1")
-    assert shelf.rollback(why="bad") == ("v1", "v0")
+    assert shelf.rollback(why="bad") == whole("v3", "v1")
+    assert shelf.rollback(why="bad") == whole("v1", "v0")
 
 
 def test_rollback_to_nothing_that_can_answer(tmp_path: Path) -> None:
@@ -201,4 +207,34 @@ def test_retired_version_answers_no_more(tmp_path: Path) -> None:
     shelf.retire(why="old")
 
     assert shelf.current() is None
-    assert shelf.rollback(why="") == ("", "v1")
+    assert shelf.rollback(why="") == whole("", "v1")
+
+
+def test_questions_are_answered_by_another_version(tmp_path: Path) -> None:
+    """A version may answer questions while another, or none, decides; a rollback takes it back."""
+    shelf = shelf_with(tmp_path, "v1", "v2", "v3")
+    shelf.predict_with("v1", why="counts decide better")
+    assert shelf.live() == Live("", "v1")
+    assert shelf.current() is None
+
+    shelf.promote("v2", why="better")
+    shelf.predict_with("v3", why="fresh")
+    assert shelf.live() == Live("v2", "v3")
+
+    assert shelf.rollback(why="bad") == (Live("v2", "v3"), Live.whole("v2"))
+    assert shelf.rollback(why="bad") == (Live.whole("v2"), Live("", "v1"))
+    assert shelf.live() == Live("", "v1")
+    assert shelf.prune(keep=1) == ["v2"]
+
+
+def test_what_cannot_answer_answers_no_questions(tmp_path: Path) -> None:
+    """A damaged version is not made to answer questions, nor gone back to for them."""
+    shelf = shelf_with(tmp_path, "v1", "v2", "v3")
+    shelf.promote("v1", why="")
+    shelf.predict_with("v2", why="")
+    shelf.promote("v3", why="")
+    one_file(shelf.path("v2"), features="old")
+
+    with pytest.raises(BundleError, match="v2"):
+        shelf.predict_with("v2", why="")
+    assert shelf.rollback(why="bad") == whole("v3", "v1")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from onward.models.bundle import Manifest
+    from onward.models.live import Live
     from onward.training.shelf import Shelf
 
 __all__ = ["app"]
@@ -32,12 +33,14 @@ class Listed(msgspec.Struct, frozen=True):
 
     version: str
     alias: str
-    """``champion`` (it answers), ``challenger`` (the newest that was not good enough) or none."""
+    """``champion`` (it decides), ``challenger`` (the newest that was not good enough) or none."""
     created: float = 0.0
     steps: int = 0
     metrics: dict[str, float] = {}
     fault: str = ""
     """Why it cannot answer; empty = it can."""
+    predicts: bool = False
+    """Its models answer the questions beside decisions."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -64,7 +67,8 @@ def rollback(
     from onward.cli.state import shelf
 
     before, now = shelf().rollback(why=why)
-    show(Changed(before, now, _alias(now)), as_json=json, view=_changed)
+    tracked = bool(now.decides) and _alias(now.decides)
+    show(Changed(str(before), str(now), tracked), as_json=json, view=_changed)
 
 
 @app.command(cls=Plain, epilog="Example: onward models promote 20261123T141500-3f2a9c")
@@ -80,9 +84,13 @@ def promote(
     from onward.cli.state import shelf
 
     bundles = shelf()
-    before = bundles.current()
+    before = bundles.live()
     bundles.promote(version, why=why)
-    show(Changed(before, version, _alias(version)), as_json=json, view=_changed)
+    show(
+        Changed(str(before) if any(before) else None, version, _alias(version)),
+        as_json=json,
+        view=_changed,
+    )
 
 
 def _alias(version: str) -> bool:
@@ -106,35 +114,37 @@ def _listed() -> list[Listed]:
     from onward.cli.state import shelf
 
     bundles = shelf()
-    live, versions = bundles.current(), bundles.versions()[::-1]
+    live, versions = bundles.live(), bundles.versions()[::-1]
     return [_row(bundles, version, live, newest=version == versions[0]) for version in versions]
 
 
-def _row(bundles: Shelf, version: str, live: str | None, *, newest: bool) -> Listed:
+def _row(bundles: Shelf, version: str, live: Live, *, newest: bool) -> Listed:
     """One version; a damaged one is named with its fault, and spoils no other."""
     from onward.data.errors import BundleError
     from onward.models.bundle import read_manifest
 
-    fault = bundles.fault(version)
+    fault, predicts = bundles.fault(version), version == live.predicts
     try:
         manifest = read_manifest(bundles.path(version))
     except BundleError:
-        return Listed(version, "champion" if version == live else "", fault=fault)
+        alias = "champion" if version == live.decides else ""
+        return Listed(version, alias, fault=fault, predicts=predicts)
     return Listed(
         version,
-        _alias_of(manifest, live, newest=newest),
+        _alias_of(manifest, live.decides, newest=newest),
         manifest.created,
         manifest.steps,
         dict(manifest.metrics),
         fault,
+        predicts,
     )
 
 
-def _alias_of(manifest: Manifest, live: str | None, *, newest: bool) -> str:
+def _alias_of(manifest: Manifest, decides: str, *, newest: bool) -> str:
     """What a version is now; what the gate once said of it may be history."""
     from onward.training.gate import CHALLENGER, CHAMPION
 
-    if manifest.version == live:
+    if manifest.version == decides:
         return CHAMPION
     return CHALLENGER if newest and manifest.alias == CHALLENGER else ""
 
@@ -157,8 +167,14 @@ def _table(rows: list[Listed]) -> RenderableType:
             f"{row.metrics[name]:.3f}" if name in row.metrics else "–"
             for name in ("auc", "brier", "ece")
         ]
-        table.add_row(row.version, row.alias, made, f"{row.steps:,}", *figures)
+        role = f"{row.alias}, predicts".strip(", ") if _apart(row) else row.alias
+        table.add_row(row.version, role, made, f"{row.steps:,}", *figures)
     return Group(table, *faults)
+
+
+def _apart(row: Listed) -> bool:
+    """Whether this version answers questions and another one, or none, decides."""
+    return row.predicts and row.alias != "champion"
 
 
 def _changed(change: Changed) -> RenderableType:

@@ -25,7 +25,9 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     events: dict[str, int]
     """By kind; empty where there is no history yet."""
     live: str | None
-    """The version that answers."""
+    """The version that decides."""
+    predicting: str | None
+    """The version whose models answer the questions beside decisions."""
     versions: int
     mlflow: str
     server: Status | None
@@ -62,6 +64,7 @@ def _overview(url: str | None) -> Overview:
         history=settings.history_url.rpartition("@")[2],  # no password on the screen
         events=events,
         live=bundles.current(),
+        predicting=bundles.live().predicts or None,
         versions=len(bundles.versions()),
         mlflow=settings.tracking_uri.rpartition("@")[2],
         server=server,
@@ -74,9 +77,11 @@ def _view(seen: Overview) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
+    from onward.models.live import Live
+
     table = Table.grid(padding=(0, 2))
     events = ", ".join(count(n, kind.lower()) for kind, n in seen.events.items() if n)
-    live = seen.live or "none, rules and counts answer"
+    live = str(Live(seen.live or "", seen.predicting or ""))
     rows = {
         "home": seen.home,
         "history": f"{seen.history}: {events or 'empty'}",

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.mending import ERRORS, mending_log, shell
 
-from onward.data.errors import BundleError, NotFound
+from onward.data.errors import BundleError, NotFound, Unavailable
 from onward.data.events import (
     Band,
     Call,
@@ -32,14 +32,15 @@ from onward.data.events import (
 from onward.serving.answers.base import Answerer, Part, Seat
 from onward.serving.answers.catalogue import seats
 from onward.serving.answers.desk import MAX_WAITING, Answers, Desk
-from onward.serving.answers.errors import ErrorListRequest, ErrorRequest
-from onward.serving.answers.fixes import AttemptRequest, FixRequest
-from onward.serving.answers.forecast import ForecastRequest
-from onward.serving.answers.hazard import HazardRequest
-from onward.serving.answers.intent import IntentRequest
-from onward.serving.answers.memory import MemoryRequest, Recaller
-from onward.serving.answers.next_task import NextRequest
+from onward.serving.answers.memory import Recaller
 from onward.serving.questions import QUESTIONS, Question
+from onward.serving.questions.errors import ErrorListRequest, ErrorRequest
+from onward.serving.questions.fixes import AttemptRequest, FixRequest
+from onward.serving.questions.forecast import ForecastRequest
+from onward.serving.questions.hazard import HazardRequest
+from onward.serving.questions.intent import IntentRequest
+from onward.serving.questions.memory import MemoryRequest
+from onward.serving.questions.next_task import NextRequest
 
 NAMES = [seat.answerer.name for seat in seats(None)]
 NOW = "now"
@@ -400,8 +401,39 @@ def test_decisions_tell_the_desks_nothing() -> None:
         name: content(dump) for name, dump in dumps.items()
     }
     assert answers.fresh().dump() == before
-    with pytest.raises(KeyError):
-        other.load({})
+
+
+@pytest.mark.parametrize("saved", [{}, dict.fromkeys(NAMES, b"no")])
+def test_a_damaged_dump_leaves_the_desks_behind(saved: dict[str, bytes]) -> None:
+    """Desks whose dump is missing or damaged say that they are behind, until they are filled."""
+    answers = Answers(lambda: seats(None))
+    answers.load(saved)
+    answers.put(mixed(1)[0])
+    with pytest.raises(Unavailable, match="still being folded"):
+        answers.ask("hazard", "answer", REQUESTS["hazard"])
+
+    again = answers.fresh()
+    for event in mixed(2):
+        again.put(event)
+    assert again.ask("hazard", "answer", REQUESTS["hazard"]) is not None
+
+
+def test_desks_are_opened_when_they_are_needed() -> None:
+    """Events that came before the desks were opened count like those that came after."""
+    made = []
+
+    def make() -> list[Seat]:
+        made.append(True)
+        return seats(None)
+
+    answers, events = Answers(make), mixed(6)
+    for event in events:
+        answers.put(event)
+    assert not made
+    said = answers.ask("next_task", "answer", REQUESTS["next"])
+
+    assert made == [True]
+    assert said == learned("next_task", events).answer(REQUESTS["next"])
 
 
 class Slow:
@@ -481,6 +513,10 @@ def test_what_waits_is_bounded() -> None:
     assert desk.waiting == 0
 
 
+USES = {system: use for seat in seats(None) for system, use in seat.uses.items()}
+"""Learned system -> how its answerer takes a model."""
+
+
 def _refuses(X: NDArray[np.float32]) -> NDArray[np.float32]:
     raise BundleError(f"The file is damaged; {len(X)} rows were asked.")
 
@@ -501,18 +537,28 @@ def _asked(answers: Answers, question: Question) -> Any:
     "facts",
     [
         {},
-        {"features": "of another version"},
         dict.fromkeys(
             ("calibration", "calibrator", "labels", "kinds", "fixes", "sharpness", "threshold"), 7
         ),
     ],
 )
 def test_a_model_that_cannot_be_used_is_passed_over(facts: dict[str, Any]) -> None:
-    """A model without its facts, or with those of another version, leaves the peer to answer."""
-    refused = _answers(lambda name: Part("v9", facts, _refuses))
+    """A model without its facts, or with others, leaves the peer to answer."""
+    refused = _answers(
+        lambda name: Part("v9", facts, _refuses, True, USES[name].names, USES[name].features)
+    )
     bare = _answers(lambda name: None)
     for question in QUESTIONS:
         assert _asked(refused, question) == _asked(bare, question), question.name
+
+
+@pytest.mark.parametrize("system", USES)
+def test_a_model_of_other_features_is_refused(system: str) -> None:
+    """No answerer takes a model whose columns, or what they mean, are not those it is given."""
+    use = USES[system]
+    for names, features in ((use.names[1:], use.features), (use.names, "of another version")):
+        with pytest.raises(BundleError, match="train again"):
+            use(Part("v9", {}, _refuses, True, names, features))
 
 
 def test_a_model_that_cannot_be_read_is_passed_over() -> None:

@@ -13,13 +13,13 @@ import msgspec
 
 from onward.data.errors import InputError
 from onward.serving import wire
-from onward.serving.answers.errors import ErrorAnswer, ErrorList, ErrorListRequest, ErrorRequest
-from onward.serving.answers.fixes import AttemptAnswer, AttemptRequest, FixAnswer, FixRequest
-from onward.serving.answers.forecast import ForecastAnswer, ForecastRequest
-from onward.serving.answers.hazard import HazardAnswer, HazardRequest
-from onward.serving.answers.intent import IntentRequest, Intents
-from onward.serving.answers.memory import MemoryAnswer, MemoryRequest
-from onward.serving.answers.next_task import NextAnswer, NextRequest
+from onward.serving.questions.errors import ErrorAnswer, ErrorList, ErrorListRequest, ErrorRequest
+from onward.serving.questions.fixes import AttemptAnswer, AttemptRequest, FixAnswer, FixRequest
+from onward.serving.questions.forecast import ForecastAnswer, ForecastRequest
+from onward.serving.questions.hazard import HazardAnswer, HazardRequest
+from onward.serving.questions.intent import IntentRequest, Intents
+from onward.serving.questions.memory import MemoryAnswer, MemoryRequest
+from onward.serving.questions.next_task import NextAnswer, NextRequest
 
 __all__ = ["BY_REQUEST", "QUESTIONS", "Question"]
 

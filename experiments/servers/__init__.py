@@ -1,0 +1,1 @@
+"""Servers that are measured, ours and others, and the load on them."""

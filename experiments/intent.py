@@ -14,9 +14,14 @@ Methods: ``onward``, and the peers: the most frequent kind, the last prompt's ki
 past prompts by words (TF-IDF) and by vectors (MiniLM). Metrics: ``accuracy``, ``log_loss``,
 ``ece`` (of the best kind's probability), ``coverage_at_80`` (the largest share of prompts, the
 surest first, of which 80 % are right; chosen on the judged prompts, so it flatters all alike) and
-``go_ahead`` (the share where the probability itself is at least .8) with its ``precision``.
+``go_ahead`` with its ``precision``: for a peer the share of prompts where its probability is at
+least .8, for ``onward`` where the served answer goes ahead at a stated precision of .80, judged by
+what was known before the prompt. ``sure`` is ``onward`` ranked and calibrated by the answer's
+P(right).
+
 Beside them: the first tool (top 1 and 3) and the files touched (any of the first 3 is), against
-the most frequent tool and the last files touched. Intervals: bootstrap over sessions.
+the most frequent tool and the last files touched; and prompts as verdicts on the work before them
+(``experiments/intent_verdicts.py``), over all prompts. Intervals: bootstrap over sessions.
 """
 
 from __future__ import annotations
@@ -38,13 +43,20 @@ from onward.data.errors import NotFound, OnwardError
 from onward.data.events import Event, Prompt, Step
 from onward.data.importers import BrokenLine
 from onward.data.importers import steps as importer
-from onward.features.intent.fold import IntentFold
-from onward.features.intent.work import Work
+from onward.features.intent.work import KINDS, Work
 from onward.features.sentences import Embedder, open_embedder
 from onward.models.base import Rows
 from onward.models.intent import Intent, peers, rows
+from onward.serving.answers.base import Part
+from onward.serving.answers.intent import IntentAnswerer
+from onward.serving.questions.intent import IntentRequest, Intents
 from onward.training.metrics import bootstrap, ece
 from onward.training.sentences import prepared
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
+
+from experiments.intent_verdicts import verdicts
+from experiments.memory_sets import cached
 
 __all__ = ["main", "measure", "read_log"]
 
@@ -72,10 +84,13 @@ def measure(train: Log, test: Log, embedder: Embedder) -> dict[str, Any]:
     early = table.seq <= len(train)
     model = Intent().fit(table[early])
     later = table[~early]
-    said = {"onward": model.calibrated(later.X)} | peers(table[early], later)
+    asked = _asked(log, len(train), embedder, model)
+    said = {"onward": model.predict(later.X)} | peers(table[early], later)
     figures: dict[str, Any] = {name: _figures(later, p) for name, p in said.items()}
+    figures["onward"] |= _served(later, asked)
     figures["n"] = len(later)
-    figures["files and first tool"] = _beside(log, len(train), embedder)
+    figures["files and first tool"] = _hits(asked)
+    figures["prompts as verdicts"] = verdicts(log)
     return figures
 
 
@@ -84,22 +99,44 @@ def _figures(table: Rows, p: Floats) -> dict[str, Any]:
     right = (p.argmax(axis=1) == y).astype(np.float64)
     sure = p.max(axis=1)
     chosen = np.maximum(p[np.arange(len(y)), y], 1e-4)
-    ahead = sure >= 0.8
-    groups = table.group.astype(str)
-
-    def accuracy(truth: Floats, _said: Floats) -> float:
-        return float(truth.mean())
-
-    low_high = bootstrap(accuracy, right, sure, groups=groups)
+    low, high = _interval(right, table.group)
     return {
         "accuracy": float(right.mean()),
-        "accuracy_interval": [low_high.low, low_high.high],
+        "accuracy_interval": [low, high],
         "log_loss": float(-np.log(chosen).mean()),
         "ece": ece(right, sure),
         "coverage_at_80": _coverage(right, sure, 0.8),
-        "go_ahead": float(ahead.mean()),
-        "precision": float(right[ahead].mean()) if ahead.any() else None,
+        **_ahead(right, sure >= 0.8, table.group),
     }
+
+
+def _served(table: Rows, asked: list[_Asked]) -> dict[str, Any]:
+    """What the served answers say of themselves."""
+    truth = [KINDS[int(kind)] for kind in table.y]
+    answers = [one.answer for one in asked]
+    right = np.array([a.intents[0].kind == kind for a, kind in zip(answers, truth, strict=True)])
+    sure = np.array([answer.sure for answer in answers])
+    ahead = np.array([answer.go_ahead for answer in answers])
+    marks = right.astype(np.float64)
+    return {
+        **_ahead(marks, ahead, table.group),
+        "sure_ece": ece(marks, sure),
+        "sure_coverage_at_80": _coverage(marks, sure, 0.8),
+    }
+
+
+def _ahead(right: Floats, ahead: NDArray[np.bool_], groups: NDArray[np.object_]) -> dict[str, Any]:
+    """The share that goes ahead, and how much of it is right."""
+    found: dict[str, Any] = {"go_ahead": float(ahead.mean()), "precision": None}
+    if ahead.any():
+        found["precision"] = float(right[ahead].mean())
+        found["precision_interval"] = [*_interval(right[ahead], groups[ahead])]
+    return found
+
+
+def _interval(right: Floats, groups: NDArray[np.object_]) -> tuple[float, float]:
+    found = bootstrap(lambda y, _: float(y.mean()), right, right, groups=groups.astype(str))
+    return found.low, found.high
 
 
 def _coverage(right: Floats, sure: Floats, least: float) -> float:
@@ -112,63 +149,80 @@ def _coverage(right: Floats, sure: Floats, least: float) -> float:
 
 @dataclass
 class _Asked:
-    """What was said of a prompt's first tool and files, and what came of it."""
+    """What was served on a prompt, what the peers say of tool and files, and what came of it."""
 
-    tools: list[str]
-    files: list[str]
+    answer: Intents
     last_files: list[str]
     common: list[str]
     work: Work
 
 
-def _beside(log: Log, after: int, embedder: Embedder) -> dict[str, float]:
-    """First tool and files touched, against the most frequent and the last ones."""
-    fold, asked, works = IntentFold(embedder), list[_Asked](), dict[str, Work]()
+def _asked(log: Log, after: int, embedder: Embedder, model: Intent) -> list[_Asked]:
+    """Every prompt after a place in the log as it is served: asked, then learned."""
+    desk, asked, works = IntentAnswerer(embedder), list[_Asked](), dict[str, Work]()
+    desk.use(Part("measured", model.facts(), lambda X: model.predict(X).astype(np.float32)))
     first: Counter[str] = Counter()
-    touched: list[str] = []
+    touched: dict[str, None] = {}
     for seq, event in log:
         if isinstance(event, Prompt) and event.role != "interrupt":
             works[event.session] = Work()
             if seq > after:
-                near = fold.near(event.text)
-                asked.append(
-                    _Asked(
-                        [name for name, _ in fold.first_tools(near)],
-                        [path for path, _ in fold.files(event.text, near, most=3)],
-                        list(dict.fromkeys(reversed(touched)))[:3],
-                        [name for name, _ in first.most_common(3)],
-                        works[event.session],
-                    )
-                )
+                answer = desk.answer(_request(event))
+                common = [name for name, _ in first.most_common(3)]
+                last = [*touched][:-4:-1]
+                asked.append(_Asked(answer, last, common, works[event.session]))
         elif isinstance(event, Step) and event.session in works:
             work = works[event.session]
-            before, files = work.steps, len(work.files)
-            work.add(event)
-            if before == 0 and work.steps == 1:
-                first[work.first] += 1
-            touched += work.files[files:]
-        fold.learn(event)
-    return _hits(asked)
+            for path in work.add(event):
+                touched.pop(path, None)
+                touched[path] = None
+            first[work.first] += work.steps == 1
+        desk.learn(event)
+    return asked
+
+
+def _request(prompt: Prompt) -> IntentRequest:
+    return IntentRequest(
+        text=prompt.text or " ",
+        agent=prompt.agent,
+        project=prompt.project,
+        session=prompt.session,
+        at=max(prompt.at, 0.0),
+        role=prompt.role,
+    )
 
 
 def _hits(asked: list[_Asked]) -> dict[str, float]:
     began = [one for one in asked if one.work.first]
     changed = [one for one in asked if one.work.files]
 
-    def share(of: list[_Asked], hit: Callable[[_Asked], bool]) -> float:
-        return float(np.mean([hit(one) for one in of])) if of else float("nan")
+    def share(hit: Callable[[_Asked], bool]) -> float:
+        return float(np.mean([hit(one) for one in began])) if began else float("nan")
 
     return {
-        "first_tool_top1": share(began, lambda one: one.work.first in one.tools[:1]),
-        "first_tool_top3": share(began, lambda one: one.work.first in one.tools[:3]),
-        "first_tool_top1.most_frequent": share(began, lambda o: o.work.first in o.common[:1]),
-        "first_tool_top3.most_frequent": share(began, lambda o: o.work.first in o.common),
-        "files_hit_at_3": share(changed, lambda one: bool({*one.files} & {*one.work.files})),
-        "files_hit_at_3.last_touched": share(
-            changed, lambda one: bool({*one.last_files} & {*one.work.files})
-        ),
+        "first_tool_top1": share(lambda one: one.work.first in one.answer.first_tools[:1]),
+        "first_tool_top3": share(lambda one: one.work.first in one.answer.first_tools[:3]),
+        "first_tool_top1.most_frequent": share(lambda one: one.work.first in one.common[:1]),
+        "first_tool_top3.most_frequent": share(lambda one: one.work.first in one.common),
+        **_file_hits(changed),
         "began": float(len(began)),
         "changed": float(len(changed)),
+    }
+
+
+def _file_hits(changed: list[_Asked]) -> dict[str, float]:
+    """Whether any of three files was touched, beside the last touched, on the same draws."""
+    if not changed:
+        return {}
+    ours = [bool({f.path for f in one.answer.files[:3]} & {*one.work.files}) for one in changed]
+    last = [bool({*one.last_files} & {*one.work.files}) for one in changed]
+    gains = np.array(ours, np.float64) - np.array(last, np.float64)
+    gain = bootstrap(lambda y, _: float(y.mean()), gains, gains, bounds=(-1.0, 1.0))
+    return {
+        "files_hit_at_3": float(np.mean(ours)),
+        "files_hit_at_3.last_touched": float(np.mean(last)),
+        "files_hit_at_3.gain_low": gain.low,
+        "files_hit_at_3.gain_high": gain.high,
     }
 
 
@@ -203,8 +257,9 @@ def report(figures: dict[str, Any]) -> None:
                 cells = ["-" if one[c] is None else f"{one[c]:.3f}" for c in columns]
                 table.add_row(method, f"{cells[0]} [{low:.3f}, {high:.3f}]", *cells[1:])
         console.print(table)
-        for key, value in found["files and first tool"].items():
-            console.print(f"  {key}: {value:.3f}", highlight=False)
+        for part in ("files and first tool", "prompts as verdicts"):
+            for key, value in found[part].items():
+                console.print(f"  {key}: {value:.3f}", highlight=False)
 
 
 def plot(figures: dict[str, Any], folder: Path) -> None:
@@ -239,7 +294,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            embedder = open_embedder(prepared(Path(scratch)))
+            embedder = cached(open_embedder(prepared(Path(scratch))))
             sets = _sets(given.train)
             if given.test is None:
                 pairs = {name: _split(log) for name, log in sets.items()}

@@ -22,6 +22,7 @@ from onward.features.action import Action, action_of
 from onward.features.action.script import NO_SCRIPT, SCRIPT_NAMES, ScriptFacts
 from onward.features.action.types import KIND, STATIC_NAMES, WORD_SLOTS
 from onward.features.bounded import shed
+from onward.features.correction import corrects
 from onward.features.dumps import packed, unpacked, version_of
 from onward.features.rates import NONE, REGRET, Rates
 from onward.features.seen import of_bytes
@@ -93,7 +94,6 @@ MAX_DECIDED = 4096
 _PRIOR = 0.93
 _PRIOR_APPROVE = 0.99
 _NAN = math.nan
-_CORRECTIONS = ("don't", "do not", "stop", "wrong", "still ", "revert", "undo", "why did you")
 _EXECUTES = frozenset((KIND["run"], KIND["inline"], KIND["test"]))
 _RAN = (Outcome.OK, Outcome.ERROR)
 
@@ -206,8 +206,7 @@ class Fold:
     def _learn_prompt(self, prompt: Prompt) -> None:
         session = self._session(prompt.session)
         session.prompts += 1
-        low = prompt.text[:2000].lower()
-        session.correction = any(word in low for word in _CORRECTIONS)
+        session.correction = corrects(prompt.text)
         if session.correction and session.last_keys:
             self._learn_approval(session.last_keys, approved=False)
         if prompt.role == "continuation":

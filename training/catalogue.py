@@ -106,7 +106,6 @@ def all_systems(
             intent.peers,
             nll_losses,
             "nats",
-            said=_kinds,
         ),
         System(
             _resource_rows, forecast.Forecast, forecast.peers, forecast.losses, "pinball and Brier"
@@ -149,10 +148,6 @@ def _standstill(model: Any, X: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _passes(model: Any, X: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(model.calibrated(X))
-
-
-def _kinds(model: Any, X: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(model.calibrated(X))
 
 

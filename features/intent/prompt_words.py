@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from math import log1p
 from zlib import crc32
 
 from onward.data.events import Prompt
@@ -15,7 +14,7 @@ __all__ = ["OWN_NAMES", "PATH", "SLOTS", "own", "slots_of"]
 SLOTS = 1 << 12
 """Size of a table of running weights of words; a power of two."""
 
-_GROUPS = {
+_BEGINNINGS = {
     "mends": r"fix|repair|solve|bug|broken|wrong|fail\w*|error\w*|not work\w*|does\s?n.?t work",
     "makes": r"create|add|implement|build|write|make|generate|new|introduce|design",
     "explains": r"document\w*|readme|docs?|diagram\w*|puml|mermaid|comment\w*|describe|summar\w+",
@@ -27,25 +26,16 @@ _GROUPS = {
     "goes_on": r"continue|resume|proceed|go on|go ahead|yes|ok|okay|next|again|retry|sl",
     "takes_back": r"revert|undo|stop|don.?t|no|instead|remove|delete|rename|move",
 }
-_GROUP_WORDS = {name: re.compile(rf"\b(?:{words})\b") for name, words in _GROUPS.items()}
+_BEGINS = {name: re.compile(rf"\b(?:{words})\b") for name, words in _BEGINNINGS.items()}
 PATH = re.compile(
     r"(?:[\w.@~-]+/)+[\w.-]+|\b[\w-]+\.(?:py|[jt]sx?|md|json|ya?ml|sh|c|go|rs|java)\b"
 )
 _LOOKED_AT = 1_500
-"""Characters of a prompt whose words are grouped."""
+"""Characters of a prompt that are looked at."""
+_SHORT = 32
+"""Up to so many characters a prompt leaves most of what is meant unsaid."""
 
-OWN_NAMES = (
-    "is_continuation",
-    "is_command",
-    "length",
-    "lines",
-    "questions",
-    "paths",
-    "urls",
-    "code",
-    *(f"says_{name}" for name in _GROUPS),
-    *(f"begins_{name}" for name in _GROUPS),
-)
+OWN_NAMES = ("continues", "short", "asks", *(f"begins_{name}" for name in _BEGINS))
 
 
 def slots_of(prompt: Prompt) -> tuple[int, ...]:
@@ -56,19 +46,13 @@ def slots_of(prompt: Prompt) -> tuple[int, ...]:
 
 
 def own(prompt: Prompt) -> tuple[float, ...]:
-    """What the words tell by themselves."""
-    text = prompt.text
-    low = text[:_LOOKED_AT].lower()
+    """What the words tell by themselves, 0 or 1 each."""
+    low = prompt.text[:_LOOKED_AT].lower()
     begin = " ".join(low.split()[:4])
+    continues = prompt.role == "continuation"
     return (
-        prompt.role == "continuation",
-        prompt.role == "command",
-        log1p(len(text)),
-        log1p(text.count("\n")),
-        log1p(low.count("?")),
-        log1p(len(PATH.findall(low))),
-        low.count("http"),
-        "```" in text or "Traceback" in text,
-        *(float(len(words.findall(low))) for words in _GROUP_WORDS.values()),
-        *(float(bool(words.search(begin))) for words in _GROUP_WORDS.values()),
+        float(continues),
+        float(not continues and len(prompt.text) <= _SHORT),
+        float("?" in low),
+        *(float(bool(words.search(begin))) for words in _BEGINS.values()),
     )

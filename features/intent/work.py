@@ -53,20 +53,22 @@ class Work(msgspec.Struct):
     files: list[str] = []
     """Files that were changed, the first ones, each once."""
 
-    def add(self, step: Step) -> None:
-        """One more step; one that was not let through tells nothing."""
+    def add(self, step: Step) -> tuple[str, ...]:
+        """One more step, and the files that it changed; one not let through tells nothing."""
         if step.outcome not in _RAN:
-            return
+            return ()
         action = action_of(step)
         self.steps += 1
         self.first = self.first or step.tool
         self.failures += step.outcome is Outcome.ERROR
+        changed = action.edits + action.makes if action.kind in _CHANGES else ()
         if action.kind in _CHANGES:
-            self._change(action.edits + action.makes, edit=action.kind == KIND["edit"])
+            self._change(changed, edit=action.kind == KIND["edit"])
         self.looks += action.kind in _LOOKS
         self.does += action.kind in _DOES
         self.installs += action.kind == KIND["install"]
         self.commits += bool(_RECORDS.search(action.keys[2]))
+        return changed
 
     def _change(self, paths: tuple[str, ...], *, edit: bool) -> None:
         self.edits += edit

@@ -12,6 +12,9 @@ __all__ = ["Intent", "IntentRequest", "Intents", "LikePrompt", "TouchedFile"]
 Text = Annotated[str, Meta(min_length=1, max_length=200_000)]
 Name = Annotated[str, Meta(max_length=512)]
 
+PRECISION = 0.8
+"""Share of the readings that must be right where one goes ahead on them, unless stated."""
+
 
 class IntentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a user said."""
@@ -22,6 +25,10 @@ class IntentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     session: Name = ""
     at: Annotated[float, Meta(ge=0, le=1e11)] = 0.0
     """Unix seconds; 0 = unknown."""
+    role: Name = "prompt"
+    """``prompt``, ``continuation`` (a summary after the context ran out) or ``command``."""
+    precision: Annotated[float, Meta(ge=0.05, le=0.99)] = PRECISION
+    """Share of the readings that must be right where one goes ahead on them; higher asks more."""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -66,3 +73,9 @@ class Intents(msgspec.Struct, frozen=True, kw_only=True):
     """Version of the bundle that answered; empty = the nearest past prompts alone."""
     note: str = ""
     """Why the answer is less than the full one; empty = it is the full one."""
+    sure: float = 0.0
+    """P(the best is right), from what the readings of past prompts came to."""
+    ahead_from: float | None = None
+    """Where going ahead begins; None = too few past readings were right for that precision."""
+    rests_on: str = ""
+    """What that threshold rests on."""

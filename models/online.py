@@ -8,8 +8,7 @@ regression per agent that learns from every outcome::
 
 ``a, b, c`` have a full covariance and drift slowly, so they recalibrate: both at once, and each
 by as much as it has earned. The offsets begin at zero and move by what the rest got wrong for steps
-of this trait: a program, a session, a word of the command. A second regression, of a shift and a
-slope only, takes back what many offsets together overdo. A new agent starts from the mean of the
+of this trait: a program, a session, a word of the command. A new agent starts from the mean of the
 agents that are known. One pass of an extended Kalman filter over the log loss does it all; there
 is no window, no batch and no random number, so the state follows from the history alone.
 
@@ -59,12 +58,9 @@ class Prior(msgspec.Struct, frozen=True):
     """Their variances. Higher lets the first outcomes move them further."""
     drifts: tuple[float, float, float] = (1e-5, 1e-6, 1e-6)
     """Variance that each gains with every step. Higher forgets sooner."""
-    trait: float = 0.1
-    """Variance of a trait's offset. Higher trusts the first outcomes of a trait more."""
-    trims: tuple[float, float] = (0.05, 0.02)
-    """Variances of the second regression's shift and slope, which begin at 0 and 1."""
-    trim_drifts: tuple[float, float] = (1e-5, 1e-6)
-    """Variance that each of the two gains with every step."""
+    trait: float = 0.05
+    """Variance of a trait's offset. Higher trusts the first outcomes of a trait more; a step has
+    two dozen of them, so that together they soon overdo it."""
 
 
 def _log_odds(p: float) -> float:
@@ -113,36 +109,10 @@ class _Weights(msgspec.Struct, gc=False):
         self.seen += 1
 
 
-class _Trim(msgspec.Struct, gc=False):
-    """Mean and covariance of the shift and slope that are laid over the first log odds."""
-
-    ss: float
-    kk: float
-    shift: float = 0.0
-    slope: float = 1.0
-    sk: float = 0.0
-
-    def learn(self, z: float, success: bool, drifts: tuple[float, float]) -> None:
-        """Take in the outcome of a step with these first log odds."""
-        self.ss += drifts[0]
-        self.kk += drifts[1]
-        u, v = self.ss + self.sk * z, self.sk + self.kk * z
-        p = _probability(self.shift + self.slope * z)
-        steepness = p * (1.0 - p)
-        share = 1.0 / (1.0 + steepness * (u + v * z))
-        self.shift += u * (success - p) * share
-        self.slope += v * (success - p) * share
-        certainty = steepness * share
-        self.ss -= certainty * u * u
-        self.kk -= certainty * v * v
-        self.sk -= certainty * u * v
-
-
 class _Agent(msgspec.Struct):
     """All that is learned of one agent. A trait is ``[mean, variance]`` of its offset."""
 
     weights: _Weights
-    trim: _Trim
     young: dict[int, list[float]] = {}
     old: dict[int, list[float]] = {}
 
@@ -204,7 +174,7 @@ class Online:
             found = young.get(trait) or old.get(trait)
             if found:
                 z += found[0]
-        return _probability(known.trim.shift + known.trim.slope * z)
+        return _probability(z)
 
     def learn(
         self, agent: str, *, model: float, counts: float, traits: Sequence[int] = (), success: bool
@@ -223,7 +193,6 @@ class Online:
         for mean, variance in offsets:
             z += mean
             doubt += variance
-        known.trim.learn(z, success, self._prior.trim_drifts)
         p = _probability(z)
         steepness = p * (1.0 - p)
         share = 1.0 / (1.0 + steepness * doubt)
@@ -251,7 +220,7 @@ class Online:
         return {
             "prior": msgspec.to_builtins(self._prior),
             "agents": [
-                [name, *map(msgspec.to_builtins, (known.weights, known.trim)), *_rows(known)]
+                [name, msgspec.to_builtins(known.weights), *_rows(known)]
                 for name, known in self._agents.items()
             ],
         }
@@ -261,9 +230,10 @@ class Online:
         """Back from `dump`; raises `BundleError` where it is none."""
         try:
             online = cls(msgspec.convert(state["prior"], Prior))
-            for name, weights, trim, young, old in state["agents"]:
-                first, second = msgspec.convert(weights, _Weights), msgspec.convert(trim, _Trim)
-                online._agents[str(name)] = _Agent(first, second, _table(young), _table(old))
+            # Earlier versions kept a second regression between the weights and the traits.
+            for name, weights, *_, young, old in state["agents"]:
+                first = msgspec.convert(weights, _Weights)
+                online._agents[str(name)] = _Agent(first, _table(young), _table(old))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"the state of the online layer cannot be read: {error}") from error
         return online
@@ -279,8 +249,7 @@ class Online:
         """An agent's state, made where it is new and counted as used."""
         known = self._agents.pop(agent, None)
         if known is None:
-            weights = _Weights(*self._start(), *self._prior.variances)
-            known = _Agent(weights, _Trim(*self._prior.trims))
+            known = _Agent(_Weights(*self._start(), *self._prior.variances))
             if len(self._agents) >= MAX_AGENTS:
                 self._agents.pop(next(iter(self._agents)))
         self._agents[agent] = known

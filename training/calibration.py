@@ -2,6 +2,11 @@
 
 A model that will meet new repositories is judged on held-out groups, one that will meet later
 weeks on later rows. The folds say which; the measure is the same.
+
+References
+----------
+Breiman et al., *Classification and regression trees*, 1984, section 3.4.3 (of methods that are
+within one standard error of the best, the simplest).
 """
 
 from __future__ import annotations
@@ -13,12 +18,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onward.models.calibrate import FITS, Calibrator, fit
-from onward.training.metrics import brier, ece, log_loss
+from onward.training.metrics import brier, ece
 
 __all__ = ["Choice", "Score", "choose", "forward_folds", "group_folds"]
 
 Rows = NDArray[np.intp]
+Floats = NDArray[np.float64]
 Folds = Sequence[tuple[Rows, Rows]]
+_CLIP = 1e-3
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -58,10 +65,12 @@ def forward_folds(n: int, *, folds: int = 5) -> Iterator[tuple[Rows, Rows]]:
 def choose(
     p: ArrayLike, y: ArrayLike, folds: Folds, *, methods: Sequence[str] = tuple(FITS)
 ) -> Choice:
-    """Measure the methods on held-out rows and fit the best one on all.
+    """Measure the methods on held-out rows and fit the one to ship on all.
 
-    The best has the least log loss over all held-out rows together. It is a proper score, so
-    it cannot be had by saying the base rate, and it minds sure mistakes the most.
+    The measure is the log loss over all held-out rows together. It is a proper score, so it
+    cannot be had by saying the base rate, and it minds sure mistakes the most. The first method
+    within one standard error of the best is taken: the least of eight noisy figures is often the
+    luckiest, and a table of steps that won by luck makes ties where the scores ranked.
 
     Parameters
     ----------
@@ -71,18 +80,32 @@ def choose(
         From `group_folds` where the model will meet new groups, from `forward_folds` where it
         will meet later times.
     methods
-        Keys of `onward.models.calibrate.FITS`.
+        Keys of `onward.models.calibrate.FITS`, the simplest first.
     """
     said, seen = np.asarray(p, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    scores = [_measure(method, said, seen, folds) for method in methods]
-    best = min(scores, key=lambda score: score.log_loss)
-    return Choice(fit(best.method, said, seen), scores)
+    outcomes = np.concatenate([seen[test] for _, test in folds])
+    heard = [_held_out(method, said, seen, folds) for method in methods]
+    losses = np.stack([_losses(outcomes, held) for held in heard])
+    scores = [
+        Score(method, brier(outcomes, held), float(loss.mean()), ece(outcomes, held), held.size)
+        for method, held, loss in zip(methods, heard, losses, strict=True)
+    ]
+    return Choice(fit(methods[_simplest(losses)], said, seen), scores)
 
 
-def _measure(method: str, p: NDArray[np.float64], y: NDArray[np.float64], folds: Folds) -> Score:
-    """One method over all folds."""
-    said = np.concatenate([fit(method, p[train], y[train]).apply(p[test]) for train, test in folds])
-    seen = np.concatenate([y[test] for _, test in folds])
-    # A table may say exactly 0 or 1; one such mistake must not decide the choice alone.
-    loss = log_loss(seen, said, clip=1e-3)
-    return Score(method, brier(seen, said), loss, ece(seen, said), seen.size)
+def _held_out(method: str, p: Floats, y: Floats, folds: Folds) -> Floats:
+    """What one method says of the held-out rows, fold after fold."""
+    return np.concatenate([fit(method, p[train], y[train]).apply(p[test]) for train, test in folds])
+
+
+def _losses(y: Floats, p: Floats) -> Floats:
+    """Log loss of each row; clipped, for one sure mistake of a table must not decide alone."""
+    sure = np.clip(p, _CLIP, 1.0 - _CLIP)
+    return -np.log(np.where(y > 0, sure, 1.0 - sure))
+
+
+def _simplest(losses: Floats) -> int:
+    """The first method (row) that is no worse than the best by more than one standard error."""
+    behind = losses - losses[np.argmin(losses.mean(axis=1))]
+    error = behind.std(axis=1) / np.sqrt(losses.shape[1])
+    return int(np.argmax(behind.mean(axis=1) <= error))

@@ -51,3 +51,15 @@ def test_choice_leaves_good_scores_alone() -> None:
     choice = choose(p, y, list(group_folds(np.arange(p.size) // 40)))
 
     assert np.abs(choice.calibrator.apply(p) - p).max() < 0.08
+
+
+def test_choice_prefers_the_simpler_of_two_that_are_as_good() -> None:
+    """Scores that hold already keep their ranking: no table wins by a difference that is luck."""
+    random = np.random.default_rng(2)
+    p = random.beta(9.0, 1.0, 1500)
+    y = (random.random(p.size) < p).astype(float)
+
+    choice = choose(p, y, list(group_folds(np.arange(p.size) // 30)))
+
+    assert choice.calibrator.method == "identity"
+    assert np.unique(choice.calibrator.apply(p)).size == p.size

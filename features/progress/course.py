@@ -6,18 +6,17 @@ Kept beside the ledger of what was gained, and as bounded: a dozen marks and a f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from zlib import crc32
 
 import msgspec
 
 from onward.data.events import Outcome, Prompt, Step
 from onward.features.action import Action
-from onward.features.action.types import KIND
-from onward.features.progress.gains import Gain, Gained, Ledger
+from onward.features.progress.gains import Gained, Ledger
+from onward.features.progress.marks import CHECKS, NEAR_NAMES, SAME_NAMES, Mark, near, same
 from onward.features.text import name_hash, output_kind
 
-__all__ = ["COURSE_NAMES", "Course", "Mark", "Place", "alternates"]
+__all__ = ["COURSE_NAMES", "Course", "Place"]
 
 MAX_MARKS = 12
 """Steps that are looked back on."""
@@ -26,38 +25,7 @@ MAX_ERRORS = 200
 NEVER = 99
 """Steps since something that never was."""
 
-_LOOKS = frozenset((KIND["read"], KIND["search"]))
-_CHECKS = frozenset(KIND[kind] for kind in ("run", "inline", "test", "build"))
 _CORRECTIONS = ("don't", "do not", "stop", "wrong", "still ", "revert", "undo", "why did you")
-
-
-class Mark(msgspec.Struct, array_like=True, gc=False):
-    """One step, as far as later ones compare themselves with it."""
-
-    shape: int
-    """Hash of the call's template."""
-    exact: int
-    """Hash of the call."""
-    kind: int
-    gain: int
-    bad: bool
-    """It failed, or was not let run."""
-    refused: bool
-    void: bool
-    """The agent's answer held no call that could be run."""
-    lines: int
-    novel: int
-    said: int
-    """Hash of its masked output."""
-    size: float
-    """Log of its output's length."""
-    look: int
-    """Its output's kind."""
-    new_path: bool
-    """It names a file for the first time."""
-    id: str
-    template: str
-    """The call's template, for people."""
 
 
 class Place(msgspec.Struct):
@@ -209,7 +177,7 @@ class Course(msgspec.Struct):
             self.since_change = 0
             self.changes += 1
             self.changes_unchecked += 1
-        if mark.kind in _CHECKS and not mark.void:
+        if mark.kind in CHECKS and not mark.void:
             self.since_check, self.check_ok = 0, not mark.bad
             self.check_row = self.check_row + 1 if mark.bad else 0
             if not mark.bad:
@@ -219,7 +187,9 @@ class Course(msgspec.Struct):
         """What is known now, as `COURSE_NAMES`."""
         if not self.marks:
             return _NOTHING
-        return (*self._far(), *self._near(self.marks), *self._same(self.marks))
+        last = self.marks[-1]
+        again = self.errors.get(last.said, 0) if last.bad else 0
+        return (*self._far(), *near(self.marks), *same(self.marks, again))
 
     def _far(self) -> tuple[float, ...]:
         n = self.steps
@@ -254,69 +224,6 @@ class Course(msgspec.Struct):
             math.log1p(len(self.paths)),
         )
 
-    def _near(self, marks: Sequence[Mark]) -> tuple[float, ...]:
-        last, three, five = marks[-1], marks[-3:], marks[-5:]
-        before = marks[-2] if len(marks) > 1 else _BLANK
-        return (
-            last.gain,
-            before.gain,
-            last.gain in _CHANGED,
-            last.bad,
-            before.bad,
-            last.refused,
-            last.void,
-            last.kind,
-            before.kind,
-            last.kind in _LOOKS,
-            last.kind in _CHECKS,
-            last.look,
-            last.size,
-            math.log1p(last.lines),
-            math.log1p(last.novel),
-            _share(last.novel, last.lines),
-            _fresh(three),
-            _fresh(five),
-            _fresh(marks),
-            last.new_path,
-            _mean(three, lambda m: m.gain > 0),
-            _mean(five, lambda m: m.gain > 0),
-            _mean(marks, lambda m: m.gain > 0),
-            _mean(five, lambda m: m.bad),
-            _mean(marks, lambda m: m.bad),
-            _mean(five, lambda m: m.void),
-            _mean(marks, lambda m: m.void),
-            _mean(five, lambda m: m.refused),
-            _mean(five, lambda m: m.kind in _LOOKS),
-            _mean(five, lambda m: m.kind in _CHECKS),
-            _mean(five, lambda m: m.new_path),
-            _mean(marks, lambda m: m.new_path),
-        )
-
-    def _same(self, marks: Sequence[Mark]) -> tuple[float, ...]:
-        last, rest = marks[-1], marks[:-1]
-        shapes = [mark.shape for mark in marks]
-        states = [(mark.shape, mark.said) for mark in marks]
-        return (
-            sum(mark.exact == last.exact for mark in rest),
-            sum(mark.shape == last.shape for mark in rest),
-            sum(mark.said == last.said for mark in rest) if last.said else 0,
-            _row([mark.exact for mark in marks]),
-            _row(shapes),
-            _row([mark.kind for mark in marks]),
-            len(set(shapes[-6:])) / len(shapes[-6:]),
-            len(set(shapes)) / len(shapes),
-            len(set(states)) / len(states),
-            alternates(shapes, 2),
-            alternates(shapes, 3),
-            alternates(states, 1),
-            alternates(states, 2),
-            self.errors.get(last.said, 0) if last.bad else 0,
-            len({mark.said for mark in marks if mark.bad}),
-        )
-
-
-_BLANK = Mark(0, 0, 0, 1, False, False, False, 0, 0, 0, 0.0, 0, False, "", "")
-_CHANGED = frozenset((Gain.STATE, Gain.CHECK))
 
 _FAR_NAMES = (
     "steps",
@@ -348,94 +255,6 @@ _FAR_NAMES = (
     "changes",
     "paths",
 )
-_NEAR_NAMES = (
-    "last_gain",
-    "before_gain",
-    "last_changed",
-    "last_bad",
-    "before_bad",
-    "last_refused",
-    "last_void",
-    "last_kind",
-    "before_kind",
-    "last_looks",
-    "last_checks",
-    "last_look",
-    "last_size",
-    "last_lines",
-    "last_novel",
-    "last_fresh",
-    "fresh_3",
-    "fresh_5",
-    "fresh_12",
-    "last_new_path",
-    "gains_3",
-    "gains_5",
-    "gains_12",
-    "bad_5",
-    "bad_12",
-    "void_5",
-    "void_12",
-    "refused_5",
-    "looks_5",
-    "checks_5",
-    "new_paths_5",
-    "new_paths_12",
-)
-_SAME_NAMES = (
-    "same_exact",
-    "same_shape",
-    "same_output",
-    "row_exact",
-    "row_shape",
-    "row_kind",
-    "distinct_6",
-    "distinct_12",
-    "distinct_states",
-    "period_2",
-    "period_3",
-    "repeat_states",
-    "alternate_states",
-    "error_again",
-    "errors_12",
-)
-COURSE_NAMES = (*_FAR_NAMES, *_NEAR_NAMES, *_SAME_NAMES)
+COURSE_NAMES = (*_FAR_NAMES, *NEAR_NAMES, *SAME_NAMES)
 """Names of `Course.numbers`, in order."""
 _NOTHING = (math.nan,) * len(COURSE_NAMES)
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan
-
-
-def _fresh(marks: Sequence[Mark]) -> float:
-    return _share(sum(mark.novel for mark in marks), sum(mark.lines for mark in marks))
-
-
-def _mean(marks: Sequence[Mark], holds: Callable[[Mark], bool]) -> float:
-    return sum(map(holds, marks)) / len(marks)
-
-
-def _row(values: Sequence[object]) -> int:
-    """How many of the last values are the same."""
-    last, found = values[-1], 0
-    for value in reversed(values):
-        if value != last:
-            break
-        found += 1
-    return found
-
-
-def alternates(values: Sequence[object], period: int) -> int:
-    """How many of the last values repeat those ``period`` places before; not counting a plain row.
-
-    >>> alternates("xabab", 2), alternates("aaaa", 2), alternates("aaaa", 1)
-    (2, 0, 3)
-    """
-    found = 0
-    for place in range(len(values) - 1, period - 1, -1):
-        if values[place] != values[place - period]:
-            break
-        found += 1
-    plain = period > 1 and len(set(values[-period:])) == 1
-    return 0 if plain else found

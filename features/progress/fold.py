@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from onward.data.events import Event, Prompt, Step
 from onward.features.action import action_of
 from onward.features.dumps import packed, unpacked, version_of
-from onward.features.progress.course import COURSE_NAMES, Course, Mark, Place
+from onward.features.progress.course import COURSE_NAMES, Course, Place
 from onward.features.progress.gains import LITERAL, Gain, Gained
+from onward.features.progress.marks import Mark
 from onward.features.progress.standstill import move_key, move_of, standstill_of
 from onward.features.rates import NONE, Rates, leaning
 from onward.features.slots import slots_of

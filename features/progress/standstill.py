@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from onward.features.action.types import KINDS
-from onward.features.progress.course import Course, Mark, alternates
+from onward.features.progress.course import Course
+from onward.features.progress.marks import Mark, alternates
 
 __all__ = ["MOVES", "Standstill", "StandstillKind", "move_key", "move_of", "standstill_of"]
 

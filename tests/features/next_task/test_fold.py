@@ -1,31 +1,21 @@
-"""The fold behind the next step: labels, counts, weights, and what they promise together."""
+"""The fold behind the next step, and what its parts promise together."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from onward.data.errors import BundleError
-from onward.data.events import Call, Event, Outcome, Prompt, Step
-from onward.features.next_task.counts import Counts
+from onward.data.events import Event, Outcome, Prompt, Step
 from onward.features.next_task.fold import CANDIDATES, NAMES, NextFold
-from onward.features.next_task.label import NOTHING, OTHER, frequent, label_of
+from onward.features.next_task.label import OTHER
 from onward.features.next_task.labels import MAX_LABELS
 from onward.features.next_task.trail import MAX_EXACT, MAX_FILES, MAX_FOLLOWED
-from onward.features.next_task.weights import LabelWeights
-
-
-def shell(command: str) -> Call:
-    """A shell call."""
-    return Call(session="s", tool="Bash", input={"command": command})
 
 
 def steps(count: int, *, seed: int = 0, sessions: int = 3) -> Iterator[Step]:
@@ -53,141 +43,6 @@ def steps(count: int, *, seed: int = 0, sessions: int = 3) -> Iterator[Step]:
             outcome=Outcome.OK if good else Outcome.ERROR,
             output="3 passed" if good else "Traceback (most recent call last):\nValueError: b.py",
         )
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A command with its label."""
-
-    command: str
-    label: str
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        Labelled("ls -l", "ls"),
-        Labelled("cd a && git -C b push | tee log", "git push"),
-        Labelled("FOO=1 timeout 5 npm run build", "npm run"),
-        Labelled("pip3 install x", "pip install"),
-        Labelled("python3 -m pytest -q", "python -m pytest"),
-        Labelled("python -m pip install x", "pip install"),
-        Labelled("source v/bin/activate && python a.py", "python"),
-        Labelled("cd /tmp", "cd"),
-        Labelled("# nothing", NOTHING),
-        Labelled("", NOTHING),
-        Labelled("if (((", NOTHING),
-    ],
-    ids=lambda case: case.command or "empty",
-)
-def test_the_label_is_the_command_word_that_the_line_is_about(case: Labelled) -> None:
-    """Folders, variables and wrappers are passed over; git, pip, npm keep their sub-command."""
-    found = label_of(shell(case.command))
-    assert found == case.label or (case.command.startswith("if") and found)
-
-
-def test_a_tool_is_its_own_label_and_no_tool_has_none() -> None:
-    """What is no shell is called by its tool, and a step without a tool has no label."""
-    assert label_of(Call(session="s", tool="Read", input={"file_path": "a"})) == "Read"
-    assert label_of(Call(session="s", tool="")) == ""
-
-
-@given(st.text(max_size=200))
-@settings(max_examples=60, deadline=None)
-def test_any_text_has_a_label(text: str) -> None:
-    """No command line is so broken that it has no label."""
-    assert label_of(shell(text))
-
-
-def test_rare_labels_are_those_below_half_a_percent() -> None:
-    """A label counts as frequent from one in two hundred on; steps without one do not count."""
-    assert frequent(["a"] * 398 + ["b"] * 2 + [""] * 999 + ["c"]) == ("a",)
-    assert frequent(["a"] * 396 + ["b"] * 2) == ("a", "b")
-    assert frequent([]) == ()
-
-
-@given(
-    st.lists(st.tuples(st.lists(st.integers(0, 4), max_size=4), st.integers(0, 5)), max_size=40),
-    st.lists(st.integers(0, 6), max_size=5),
-)
-@settings(max_examples=60, deadline=None)
-def test_chained_counts_stay_a_distribution(
-    learned: list[tuple[list[int], int]], asked: list[int]
-) -> None:
-    """Whatever was counted, leaning contexts on each other gives shares of 1."""
-    counts = Counts(capacity=8, keep=0.9)
-    for contexts, label in learned:
-        counts.learn(contexts, label)
-    p = counts.chain(asked, np.full(6, 1 / 6))
-    assert p.sum() == pytest.approx(1.0)
-    assert (p > 0).all()
-    assert len(counts.table) <= 8
-
-
-def plainly(learned: list[tuple[int, int]], context: int, keep: float) -> np.ndarray:
-    """What a context says of 40 labels from nothing else, as it is defined."""
-    counts: dict[int, float] = {}
-    for one, label in learned:
-        if one == context:
-            counts = {other: count * keep for other, count in counts.items()}
-            counts[label] = counts.get(label, 0.0) + 1.0
-    lean = 0.5 * len(counts) + 0.5 if counts else 1.0
-    share = 1.0 / (sum(counts.values()) + lean)
-    p = np.full(40, 1 / 40) * lean * share
-    for label, count in counts.items():
-        p[label] += count * share
-    return p
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 39)), max_size=120),
-    st.sampled_from([1.0, 0.9]),
-)
-@settings(max_examples=60, deadline=None)
-def test_counts_are_the_same_however_they_are_kept(
-    learned: list[tuple[int, int]], keep: float
-) -> None:
-    """With one label, a few or many, a context says what it is defined to, on disk and back too."""
-    counts = Counts(keep=keep)
-    for context, label in learned:
-        counts.learn([context], label)
-    flat, packed = np.full(40, 1 / 40), msgspec.msgpack.encode(counts.dump())
-    back = Counts.load(msgspec.msgpack.decode(packed))
-    assert [*back.table] == [*counts.table]
-    for context in range(3):
-        p = counts.chain([context], flat)
-        assert p == pytest.approx(plainly(learned, context, keep), abs=1e-12)
-        assert np.array_equal(p, back.chain([context], flat))
-        if keep == 1.0:
-            came = [label for one, label in learned if one == context]
-            assert counts.met(context, 7) == (came.count(7), len(came))
-
-
-def test_running_weights_come_back_bit_for_bit() -> None:
-    """Weights are the same after a dump, those of unused slots and labels too."""
-    weights, back = LabelWeights(), LabelWeights()
-    for n in range(30):
-        slots = np.array([n % 5, 7, 32_767])
-        weights.learn(slots, weights.predict(slots, 3 + n), n % 7)
-    back.load(weights.dump())
-    assert back.dump() == weights.dump()
-    slots = np.arange(0, 32_768, 7)
-    assert np.array_equal(back.predict(slots, 40), weights.predict(slots, 40))
-
-
-def test_running_weights_learn_what_slots_tell() -> None:
-    """After some steps the slot of a label speaks for it, and predicting changes nothing."""
-    weights = LabelWeights()
-    for n in range(60):
-        slots = np.array([n % 2, 7])
-        weights.learn(slots, weights.predict(slots, 3), n % 2)
-    before = weights.dump()
-    first = weights.predict(np.array([0, 7]), 3)
-    assert first.argmax() == 0
-    assert weights.predict(np.array([1, 7]), 3).argmax() == 1
-    assert np.array_equal(first, weights.predict(np.array([0, 7]), 3))
-    assert weights.predict(np.array([0]), 90).sum() == pytest.approx(1.0, abs=1e-5)
-    assert weights.dump() == before
 
 
 def asked(fold: NextFold, session: str = "s0") -> tuple[tuple[str, ...], bytes, bytes]:

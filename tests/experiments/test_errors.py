@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("drain3")
 pytest.importorskip("sklearn")
 
-from experiments.errors import f1_of_groups, f1_of_pairs, grouping_accuracy
+from experiments.failures.grouping import f1_of_groups, f1_of_pairs, grouping_accuracy
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "errors.py"
 NAMES = ("ann", "bob", "cid", "dan", "eve", "fay")

@@ -51,18 +51,8 @@ from onward.training.metrics import auc, bootstrap, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.held_out import (
-    RATES,
-    Floats,
-    History,
-    Judged,
-    dealt,
-    judge,
-    judged_rows,
-    learn,
-    read_sets,
-    served,
-)
+from experiments.held_out.sets import Floats, History, dealt, judged_rows, read_sets
+from experiments.held_out.walk import RATES, Judged, judge, learn, served
 
 __all__ = ["across", "main", "measure", "report", "split"]
 

@@ -34,150 +34,31 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from onward.data.errors import NotEnoughData, OnwardError
+from onward.data.errors import OnwardError
 from onward.data.events import Step
 from onward.data.importers import read_parquet
 from onward.data.samples import sample_path
-from onward.decisions.risk import Guardrail, Threshold
-from onward.features.fixes.fold import NAMES, Fixes
+from onward.features.fixes.fold import Fixes
 from onward.features.fixes.mined import Mined, mine
-from onward.models import attempts, fixes, transient
-from onward.models.attempts import ONLINE, Attempts
-from onward.models.base import Rows
-from onward.models.fixes import PRECISION, FixRanker, shares
-from onward.models.online import Online
-from onward.models.transient import Transient
-from onward.training.metrics import Interval, Metric, auc, bootstrap, bootstrap_gain, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.held_out import Floats, History, dealt, read_sets
+from experiments.held_out.sets import History, dealt, read_sets
+from experiments.mending.figures import measure
+from experiments.mending.judging import Judged, judge, together
 
-__all__ = ["judge", "main", "measure", "report"]
+__all__ = ["main", "report"]
 
 LATER = 0.5
 """Share of a set that comes before the steps that are judged."""
 PARTS = 3
 """Parts that the repositories are dealt into, each judged once."""
-_COUNTS = NAMES.index("rate_signature_fix")
-DRAWS = 300
 BUNDLED = "bundled history"
-
-
-@dataclass
-class Judged:
-    """What was judged of one stream; one entry an attempt, a mended check, a rerun."""
-
-    passed: Floats
-    groups: NDArray[np.object_]
-    attempts: dict[str, Floats]
-    fix: NDArray[np.int64]
-    fix_groups: NDArray[np.object_]
-    fixes: dict[str, Floats]
-    """Method -> (checks, fixes) shares."""
-    spoke: NDArray[np.bool_]
-    reran: Floats
-    rerun_groups: NDArray[np.object_]
-    reruns: dict[str, Floats] = field(default_factory=dict)
-
-
-# -- learning and judging ------------------------------------------------------------------------
-
-
-def judge(
-    train: Sequence[Sequence[Mined]], test: Sequence[Mined], *, by: str, seed: int = 0
-) -> Judged:
-    """Fit on mined logs, then walk the judged attempts in order.
-
-    Parameters
-    ----------
-    train
-        Mined logs to learn from.
-    test
-        Mined attempts to be judged.
-    by
-        What intervals draw whole: ``session`` or ``project``.
-    seed
-        Of the models.
-    """
-    known = [one for log in train for one in log]
-    said = _attempts(known, test, seed)
-    shared, spoke = _fixes(known, test, seed)
-    mended = [one for one in test if one.passed]
-    again = transient.rows_of(test)
-    of_rerun = [one for one in test if one.retry is not None]
-    return Judged(
-        passed=np.array([float(one.passed) for one in test]),
-        groups=_groups(test, by),
-        attempts=said,
-        fix=np.array([one.fix for one in mended], np.int64),
-        fix_groups=_groups(mended, by),
-        fixes=shared,
-        spoke=spoke,
-        reran=again.y,
-        rerun_groups=_groups(of_rerun, by),
-        reruns=_reruns(known, again, seed),
-    )
-
-
-def _groups(found: Sequence[Mined], by: str) -> NDArray[np.object_]:
-    return np.array([getattr(one.step, by) for one in found], object)
-
-
-def _attempts(known: Sequence[Mined], test: Sequence[Mined], seed: int) -> dict[str, Floats]:
-    train, judged = attempts.rows_of(known), attempts.rows_of(test)
-    slots = [one.slots for one in known], [one.slots for one in test]
-    said = attempts.peers(train, judged, slots)
-    frozen = Attempts().fit(train, seed=seed).calibrated(judged.X)
-    return {"onward": _online(frozen, judged, test), "frozen": frozen, **said}
-
-
-def _online(frozen: Floats, judged: Rows, test: Sequence[Mined]) -> Floats:
-    """(n,) predicted, then learned, attempt by attempt."""
-    online, said = Online(ONLINE), np.empty(len(test))
-    for row, one in enumerate(test):
-        agent, model = one.step.agent, float(frozen[row])
-        counts = float(judged.X[row, _COUNTS])
-        said[row] = online.predict(agent, model=model, counts=counts)
-        online.learn(agent, model=model, counts=counts, success=one.passed)
-    return said
-
-
-def _fixes(
-    known: Sequence[Mined], test: Sequence[Mined], seed: int
-) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
-    """Shares of every fix by method, and where the first is said to be known."""
-    ranker = FixRanker().fit(fixes.rows_of(known), seed=seed)
-    judged = fixes.rows_of(test)
-    table = shares(ranker.predict(judged.X))
-    fix = judged.y.reshape(table.shape).argmax(axis=1)
-    rail = Guardrail(Threshold(value=ranker.speaks_from, rate=1.0 - PRECISION, confidence=0.95))
-    spoke = np.zeros(len(table), bool)
-    for row, told in enumerate(table):
-        top = float(told.max())
-        spoke[row] = top >= rail.threshold
-        rail.learn(top, failed=int(told.argmax()) != fix[row])
-    return {"onward": table, **fixes.peers(test)}, spoke
-
-
-def _reruns(known: Sequence[Mined], again: Rows, seed: int) -> dict[str, Floats]:
-    train = transient.rows_of(known)
-    if not len(again):
-        return {}
-    said = transient.peers(train, again)
-    found = {"onward": said.pop("counts"), **said}
-    with suppress(NotEnoughData):
-        found["ridge"] = Transient().fit(train, seed=seed).predict(again.X)
-    return found
 
 
 # -- protocols -----------------------------------------------------------------------------------
@@ -200,19 +81,7 @@ def by_repository(one: History, others: Sequence[Sequence[Mined]]) -> Judged:
         fold = Fixes()
         known = list(mine(outside, fold))
         found.append(judge([known, *others], list(mine(inside, fold)), by="project"))
-    return _together(found)
-
-
-def _together(parts: Sequence[Judged]) -> Judged:
-    whole: dict[str, Any] = {}
-    for name, value in vars(parts[0]).items():
-        several = [getattr(part, name) for part in parts]
-        if isinstance(value, dict):
-            common = [key for key in value if all(key in one for one in several)]
-            whole[name] = {key: np.concatenate([one[key] for one in several]) for key in common}
-        else:
-            whole[name] = np.concatenate(several)
-    return Judged(**whole)
+    return together(found)
 
 
 def bundled() -> History:
@@ -251,78 +120,7 @@ def _across(
     return found
 
 
-# -- figures -------------------------------------------------------------------------------------
-
-
-def measure(found: Judged) -> dict[str, dict[str, float]]:
-    """Method -> figures; ``..._low`` and ``..._high`` are 95 % intervals over whole groups."""
-    figures: dict[str, dict[str, float]] = {}
-    y, groups = found.passed, found.groups
-    for name, p in found.attempts.items():
-        row = figures.setdefault(name, {"attempts": len(y)})
-        for metric, function in (("auc", auc), ("ece", _ece), ("brier", brier)):
-            row |= _judged(f"attempt_{metric}", function, y, p, groups=groups)
-    for name, p in found.attempts.items():
-        if name in ("action", "words"):
-            gain = bootstrap_gain(auc, y, found.attempts["onward"], p, groups=groups, draws=DRAWS)
-            figures["onward"] |= _interval(f"auc_over_{name}", gain)
-    for name, table in found.fixes.items():
-        row = figures.setdefault(name, {})
-        row |= _fix_figures(table, found)
-    figures["onward"] |= _speaking(found)
-    for name, p in found.reruns.items():
-        row = figures.setdefault(name, {})
-        row["reruns"] = len(found.reran)
-        for metric, function in (("auc", auc), ("brier", brier)):
-            row |= _judged(f"rerun_{metric}", function, found.reran, p, groups=found.rerun_groups)
-    return figures
-
-
-def _ece(y: Floats, p: Floats) -> float:
-    return ece(y, p, bins=10)
-
-
-def _mean(y: Floats, p: Floats) -> float:
-    del p
-    return float(y.mean())
-
-
-def _interval(name: str, interval: Interval) -> dict[str, float]:
-    """A figure with its interval, by name."""
-    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
-
-
-def _judged(name: str, metric: Metric, y: Floats, p: Floats, *, groups: Any) -> dict[str, float]:
-    """A figure with its interval over whole groups; none without rows."""
-    if not len(y):
-        return {}
-    return _interval(name, bootstrap(metric, y, p, groups=groups, draws=DRAWS))
-
-
-def _fix_figures(table: Floats, found: Judged) -> dict[str, float]:
-    order = np.argsort(-table, axis=1, kind="stable")
-    rank = (order == found.fix[:, None]).argmax(axis=1)
-    row: dict[str, float] = {"mended": len(found.fix)}
-    for most in (1, 3):
-        hit = (rank < most).astype(np.float64)
-        row |= _judged(f"hit_{most}", _mean, hit, hit, groups=found.fix_groups)
-    best = np.argsort(-table.max(axis=1), kind="stable")
-    precise = np.cumsum((rank == 0)[best]) / np.arange(1, len(best) + 1)
-    # Knows the outcomes: only a ceiling, but the same one for every method.
-    enough = np.flatnonzero(precise >= 0.7)
-    row["coverage_at_70"] = float((enough[-1] + 1) / len(best)) if len(enough) else 0.0
-    return row
-
-
-def _speaking(found: Judged) -> dict[str, float]:
-    """Precision and coverage where it says that it knows, by a threshold fixed beforehand."""
-    spoke, table = found.spoke, found.fixes["onward"]
-    right = (table.argmax(axis=1) == found.fix).astype(np.float64)[spoke]
-    covered = spoke.astype(np.float64)
-    return {
-        **_judged("speaks", _mean, covered, covered, groups=found.fix_groups),
-        **_judged("precision", _mean, right, right, groups=found.fix_groups[spoke]),
-    }
+# -- what is shown -------------------------------------------------------------------------------
 
 
 def show(figures: dict[str, dict[str, dict[str, float]]]) -> None:

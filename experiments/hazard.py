@@ -56,7 +56,7 @@ from onward.training.metrics import auc, bootstrap, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.held_out import History, dealt, read_sets
+from experiments.held_out.sets import History, dealt, read_sets
 from experiments.stuck_runs import runs
 
 __all__ = ["main", "measure", "report"]

@@ -7,7 +7,7 @@ Run::
 
 DIR holds folders of agents' histories (``steps.jsonl.gz``, and ``prompts.jsonl.gz`` where there
 are any), here or in ``agents``, and process logs in ``next_task/process_logs``. How each is split
-and what is a label stands in `experiments.next_streams`. The judged stream is walked as it is
+and what is a label stands in `experiments.next_step.streams`. The judged stream is walked as it is
 served: asked, answered through ONNX, then learned, step by step. Of a process log nothing is
 learned from judged cases but within the case itself.
 
@@ -55,8 +55,8 @@ from onward.training.metrics import bootstrap, ece, reliability
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.next_peers import peers, questions, truth_of
-from experiments.next_streams import Task, tasks_of
+from experiments.next_step.peers import peers, questions, truth_of
+from experiments.next_step.streams import Task, tasks_of
 
 __all__ = ["Told", "judge", "main", "measure"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from experiments.next_streams import Log, Task
+from experiments.next_step.streams import Log, Task
 from numpy.typing import NDArray
 
 from onward.data.events import Outcome, Step

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from experiments.held_out import History, dealt, read_sets
+from experiments.held_out.sets import History, dealt, read_sets
 
 from onward.data.errors import FormatError, NotFound
 from onward.data.events import Event, Outcome, Step

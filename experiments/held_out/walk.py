@@ -1,8 +1,8 @@
 """Learning from sets of real history, and walking a stream with what was learned.
 
-Shared by the experiments. `learn` makes a model as it would be published: the heads on everything,
-calibration, online layer and thresholds on rows that were held out for them. `judge` walks a
-stream as serving does: predict, then learn, step by step.
+`learn` makes a model as it would be published: the heads on everything, calibration, online layer
+and thresholds on rows that were held out for them. `judge` walks a stream as serving does: predict,
+then learn, step by step.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
+from experiments.held_out.sets import Floats, History, Log, dealt, judged_rows
 from numpy.typing import NDArray
 
-from onward.data.errors import FormatError, NotEnoughData, NotFound
-from onward.data.events import Event, Outcome, Prompt, Step
-from onward.data.importers import steps as importer
+from onward.data.errors import NotEnoughData
+from onward.data.events import Outcome, Prompt, Step
 from onward.decisions.risk import Guardrail, Threshold, execute_threshold
 from onward.features.examples import Examples, examples, joined, rehearsed
 from onward.features.fold import NAMES, Fold
@@ -29,22 +28,7 @@ from onward.models.traits import traits_of
 from onward.training.calibration import choose, forward_folds, group_folds
 from onward.training.candidate import as_served, counts_of
 
-__all__ = [
-    "RATES",
-    "Floats",
-    "History",
-    "Judged",
-    "Learned",
-    "dealt",
-    "judge",
-    "judged_rows",
-    "learn",
-    "read_sets",
-    "served",
-]
-
-Floats = NDArray[np.float64]
-Log = list[tuple[int, Event]]
+__all__ = ["RATES", "Judged", "Learned", "judge", "learn", "served"]
 
 PASSES = 3
 """Other orders of the projects in which the training log is folded again."""
@@ -57,21 +41,6 @@ RATES = (0.05, 0.10)
 _PROGRAM = NAMES.index("rate_program")
 
 
-@dataclass(frozen=True)
-class History:
-    """One set: its log, and which of its steps are judged."""
-
-    name: str
-    log: Log
-    timed: bool
-    """Steps have times, so later ones are judged; otherwise other repositories."""
-
-    @property
-    def steps(self) -> list[Step]:
-        """Its steps in order."""
-        return [event for _, event in self.log if isinstance(event, Step)]
-
-
 @dataclass
 class Judged:
     """A stream of steps that were predicted before they were learned."""
@@ -81,44 +50,6 @@ class Judged:
     said: dict[str, Floats]
     bands: dict[str, dict[float, tuple[float, float]]] = field(default_factory=dict)
     """Method -> stated error rate -> coverage and real error of its execute band."""
-
-
-# -- reading --------------------------------------------------------------------------------------
-
-
-def read_sets(folder: Path) -> list[History]:
-    """All sets of a folder; raises `NotFound` where it holds none."""
-    found = sorted(folder.glob("*/steps.jsonl*"))
-    if not found:
-        raise NotFound(f"No set with steps.jsonl.gz lies in {folder}.", path=str(folder))
-    return [_read_set(path) for path in found]
-
-
-def _read_set(path: Path) -> History:
-    prompts = {e.session: e for e in _events(path.parent / "prompts.jsonl.gz")}
-    log: list[Event] = []
-    for event in _events(path):
-        prompt = prompts.pop(event.session, None)
-        log += [event] if prompt is None else [prompt, event]
-    timed = all(e.at > 0 for e in log if isinstance(e, Step))
-    return History(path.parent.name, list(enumerate(log, start=1)), timed)
-
-
-def _events(path: Path) -> list[Step | Prompt]:
-    if not path.exists():
-        return []
-    found = list(importer.read(path))
-    events = [event for event in found if isinstance(event, Step | Prompt)]
-    if not events:
-        raise FormatError(f"No step could be read from {path}.", path=str(path))
-    return events
-
-
-def judged_rows(steps: Sequence[Step]) -> NDArray[np.bool_]:
-    """(n,) steps whose outcome is known; where exit codes are given, only those that have one."""
-    exits = np.array([step.exit_code is not None for step in steps])
-    known = np.array([step.outcome is not Outcome.UNKNOWN and step.tool != "" for step in steps])
-    return known & exits if exits.mean() > 0.5 else known
 
 
 # -- learning -------------------------------------------------------------------------------------
@@ -243,17 +174,6 @@ def _held_out(log: Log, *, timed: bool) -> tuple[Log, Log]:
         [pair for pair, out in zip(log, held, strict=True) if out],
         [pair for pair, out in zip(log, held, strict=True) if not out],
     )
-
-
-def dealt(groups: NDArray[np.str_], parts: int) -> NDArray[np.int64]:
-    """(n,) the part of each row: groups are dealt, the largest first, to the smallest part."""
-    names, counts = np.unique(groups, return_counts=True)
-    sizes, part = [0] * parts, dict[str, int]()
-    for place in np.argsort(-counts, kind="stable"):
-        least = int(np.argmin(sizes))
-        part[str(names[place])] = least
-        sizes[least] += int(counts[place])
-    return np.array([part[str(group)] for group in groups])
 
 
 # -- walking --------------------------------------------------------------------------------------

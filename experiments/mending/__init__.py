@@ -1,0 +1,1 @@
+"""Errors and their fixes: how they are judged, and the figures of it."""

@@ -1,0 +1,1 @@
+"""The next step: the streams that it is asked of, and what a model of it must beat."""

@@ -56,7 +56,7 @@ from onward.training.sentences import prepared
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
 from experiments.intent_verdicts import verdicts
-from experiments.memory_sets import cached
+from experiments.recall.embedders import cached
 
 __all__ = ["main", "measure", "read_log"]
 

@@ -36,10 +36,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -47,202 +45,22 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotFound, OnwardError
 from onward.features.memory.fold import NAMES
-from onward.features.sentences import Embedder, open_embedder
-from onward.models.memory import COLUMNS, Ranker, fixed
-from onward.training.metrics import Interval
+from onward.features.sentences import Embedder
+from onward.models.memory import Ranker
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.memory_sets import (
-    ANSWERED,
-    COLUMN,
-    GIVEN,
-    Asked,
-    Floats,
-    Table,
-    as_rows,
-    average_precision,
-    cached,
-    judged,
-    mean_ap,
-    read_folder,
-    remembered,
-    searched,
-)
-from experiments.memory_trials import duplicates, feedback, unknown
+from experiments.recall.copies import duplicates
+from experiments.recall.embedders import cached, embedders
+from experiments.recall.figures import crossed, rank_figures, recall_figures
+from experiments.recall.methods import RANKING, rank, recall
+from experiments.recall.sets import Asked, read_folder
+from experiments.recall.tables import as_rows, judged, remembered, searched
+from experiments.recall.trials import feedback, unknown
 
-__all__ = ["main", "rank", "recall", "report"]
+__all__ = ["main", "report"]
 
-RANK_COLUMNS = ("bm25", ANSWERED, GIVEN)
-RANK_STRENGTH = 1.0
-"""Chosen by cross-validation over the questions of ``train``."""
-Scores = list[Floats]
 Figures = dict[str, dict[str, dict[str, float]]]
-Tables = dict[str, list[Table]]
-"""Tables by how vectors were made: ``dense``, ``static``, ``words``."""
-
-
-# -- methods ---------------------------------------------------------------------------------------
-
-
-def _column(name: str) -> Callable[[Table], Floats]:
-    return lambda table: np.nan_to_num(table.X[:, COLUMN[name]].astype(np.float64))
-
-
-def _fused(table: Table) -> Floats:
-    ranks = table.X[:, [COLUMN["lexical_rank"], COLUMN["dense_rank"]]]
-    return np.asarray(ranks.sum(axis=1), np.float64)
-
-
-def _fused_ten(table: Table) -> Floats:
-    """Reciprocal ranks among the candidates alone."""
-    total = np.zeros(len(table.y))
-    for name in ("bm25", "cosine"):
-        order = np.argsort(-table.X[:, COLUMN[name]], kind="stable")
-        total[order] += 1.0 / (60.0 + np.arange(1, len(order) + 1))
-    return total
-
-
-def _untuned(train: Sequence[Table], test: Sequence[Table]) -> Scores:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    places = [COLUMN[name] for name in ("bm25", "tfidf", "cosine", GIVEN)]
-    rows = as_rows(train)
-    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows.X[:, places], rows.y)
-    return [np.asarray(model.decision_function(table.X[:, places])) for table in test]
-
-
-def _ranked(train: Sequence[Table], test: Sequence[Table], **how: Any) -> Scores:
-    ranker = Ranker(**how).fit(as_rows(train))
-    return [ranker.score(table.X) for table in test]
-
-
-def rank(train: Tables, test: Tables) -> dict[str, Scores]:
-    """Scores of every method on the judged candidates."""
-    dense = test["dense"]
-    how: dict[str, Any] = {
-        "names": (*NAMES, GIVEN, ANSWERED),
-        "columns": RANK_COLUMNS,
-        "strength": RANK_STRENGTH,
-    }
-    return {
-        "onward": _ranked(train["dense"], dense, **how),
-        "onward_static": _ranked(train["static"], test["static"], **how),
-        "onward_alone": _ranked(train["dense"], dense, **how | {"columns": COLUMNS}),
-        "given": [_column(GIVEN)(table) for table in dense],
-        "bm25": [_column("bm25")(table) for table in dense],
-        "tfidf": [_column("tfidf")(table) for table in dense],
-        "dense": [_column("cosine")(table) for table in dense],
-        "answered": [_column(ANSWERED)(table) for table in dense],
-        "static": [_column("cosine")(table) for table in test["static"]],
-        "fused": [_fused_ten(table) for table in dense],
-        "untuned": _untuned(train["dense"], dense),
-    }
-
-
-def recall(train: Tables, test: Tables) -> dict[str, Scores]:
-    """Scores of every method on what both searches find."""
-    found = {
-        "onward": _ranked(train["dense"], test["dense"]),
-        "onward_static": _ranked(train["static"], test["static"]),
-        "onward_words": _ranked(train["words"], test["words"]),
-        "fixed": [fixed(table.X) for table in test["dense"]],
-        "bm25": [_column("bm25")(table) for table in test["dense"]],
-        "tfidf": [_column("tfidf")(table) for table in test["dense"]],
-    }
-    for name, kind in (("", "dense"), ("_static", "static")):
-        found[kind] = [_column("cosine")(table) for table in test[kind]]
-        found[f"fused{name}"] = [_fused(table) for table in test[kind]]
-    return found
-
-
-_KIND = {"onward_static": "static", "fused_static": "static", "onward_words": "words"}
-
-
-# -- figures ---------------------------------------------------------------------------------------
-
-
-def interval(values: Sequence[float], *, draws: int = 1000, seed: int = 0) -> Interval:
-    """A mean over questions with its 95 % bootstrap interval."""
-    each = np.asarray(values, np.float64)
-    random = np.random.default_rng(seed)
-    means = each[random.integers(len(each), size=(draws, len(each)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(float(each.mean()), float(low), float(high))
-
-
-def _figures(name: str, values: Sequence[float]) -> dict[str, float]:
-    found = interval(values)
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-
-
-def rank_figures(scores: dict[str, Scores], tables: list[Table]) -> dict[str, dict[str, float]]:
-    """MAP with its interval, and by how much ``onward`` is above each, on the same draws."""
-    each = {
-        method: [average_precision(s, t.y) for s, t in zip(found, tables, strict=True)]
-        for method, found in scores.items()
-    }
-    ours = np.array(each["onward"])
-    figures = {}
-    for method, values in each.items():
-        figures[method] = _figures("map", values)
-        if method != "onward":
-            figures[method] |= _figures("onward_gain", (ours - np.array(values)).tolist())
-    figures["ceiling"] = {"map": float(np.mean([table.relevant > 0 for table in tables]))}
-    return figures
-
-
-def recall_figures(scores: dict[str, Scores], tables: Tables) -> dict[str, dict[str, float]]:
-    """Recall at 1, 5, 10, MRR, and the share of questions whose first note is relevant."""
-    figures: dict[str, dict[str, float]] = {}
-    for method, found in scores.items():
-        kind = _KIND.get(method, method if method == "static" else "dense")
-        rows = [_hits(s, t) for s, t in zip(found, tables[kind], strict=True) if t.relevant]
-        figures[method] = {}
-        for place, name in enumerate(("recall_at_1", "recall_at_5", "recall_at_10", "mrr", "hit")):
-            figures[method] |= _figures(name, [row[place] for row in rows])
-    return figures
-
-
-def _hits(score: Floats, table: Table) -> tuple[float, ...]:
-    ranked = table.y[np.argsort(-score, kind="stable")]
-    first = float(1.0 / (1.0 + np.argmax(ranked))) if ranked.any() else 0.0
-    shares = [float(ranked[:most].sum() / table.relevant) for most in (1, 5, 10)]
-    return (*shares, first, float(ranked[:1].sum()))
-
-
-def crossed(tables: list[Table], **how: Any) -> float:
-    """MAP of the ranker by five-fold cross-validation over questions, the mean of four deals."""
-    found = []
-    for seed in range(4):
-        part = np.random.default_rng(seed).permutation(len(tables)) % 5
-        scores: Scores = [np.zeros(0)] * len(tables)
-        for held in range(5):
-            train = [table for table, p in zip(tables, part, strict=True) if p != held]
-            inside = np.flatnonzero(part == held)
-            for place, score in zip(
-                inside, _ranked(train, [tables[place] for place in inside], **how), strict=True
-            ):
-                scores[place] = score
-        found.append(mean_ap(scores, tables))
-    return float(np.mean(found))
-
-
-# -- the whole -------------------------------------------------------------------------------------
-
-
-def embedders(home: Path | None) -> dict[str, Embedder]:
-    """The sentence model and the one distilled from it, made where they are not there yet."""
-    from onward.training.sentences import distil, prepared
-
-    home = home or Path(tempfile.gettempdir(), "onward-experiments")
-    static = home / "sentences" / "static"
-    if not (static / "sentences.json").exists():
-        static.mkdir(parents=True, exist_ok=True)
-        distil(static)
-    return {"dense": open_embedder(prepared(home)), "static": open_embedder(static)}
 
 
 def report(train: list[Asked], test: list[Asked], embed: dict[str, Embedder]) -> Figures:
@@ -260,10 +78,7 @@ def report(train: list[Asked], test: list[Asked], embed: dict[str, Embedder]) ->
         "feedback": feedback(test, dense, model),
         "unknown": unknown(train, test, embed["dense"], model),
     }
-    how: dict[str, Any] = {"names": (*NAMES, GIVEN, ANSWERED), "columns": RANK_COLUMNS}
-    figures["rank"]["onward"]["train_cross_validated"] = crossed(
-        ten[0]["dense"], **how, strength=RANK_STRENGTH
-    )
+    figures["rank"]["onward"]["train_cross_validated"] = crossed(ten[0]["dense"], **RANKING)
     figures["recall"]["weights"] = {k: v for k, v in model.weights().items() if v} | {
         "bias": float(model.score(np.zeros((1, len(NAMES)), np.float32))[0])
     }
@@ -350,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace) -> Figures:
     if given.speed:
-        from experiments.memory_speed import speed
+        from experiments.recall.speed import speed
 
         return speed(given.size, embedders(given.home))
     if given.train is not None:

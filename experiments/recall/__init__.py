@@ -1,0 +1,1 @@
+"""Recall that is measured: questions with judged notes, methods, trials, times."""

@@ -54,7 +54,7 @@ from onward.serving.settings import Settings
 
 Row = dict[str, Any]
 
-HERE = Path(__file__).parent
+BARE = Path(__file__).parent / "servers" / "bare.py"
 SESSION_STEPS = 1_000
 SEEN, NEW = "decide, words seen lately", "decide, words never seen"
 AGENT = "bench"
@@ -278,7 +278,7 @@ class Bench:
     def bare(self, kind: str) -> Iterator[Process]:
         """A bare server."""
         port = free_port()
-        script = [sys.executable, str(HERE / "bare_servers.py"), kind, str(port), str(self.model)]
+        script = [sys.executable, str(BARE), kind, str(port), str(self.model)]
         process = Process(script, port, {})
         try:
             yield process

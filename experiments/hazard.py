@@ -25,7 +25,7 @@ Intervals are bootstrapped over repositories or sessions.
 
 Three more parts: ``stuck_runs`` plays the runs of ``experiments/stuck_runs.py`` and says after how
 many steps the alarm came; ``definition`` sets the definition beside hand labels of windows (one
-reader's, in ``experiments/hazard_labels.jsonl``, which names windows and holds none of their
+reader's, in ``experiments/standstills/labels.jsonl``, which names windows and holds none of their
 text), where their sets are at hand: ``kappa`` on the sample, ``kappa_weighted`` for all windows;
 ``speed`` gives microseconds.
 """
@@ -45,9 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.errors import OnwardError
-from onward.data.events import Step
-from onward.features.progress.fold import WINDOW, Progress
-from onward.features.progress.gains import LITERAL, Gain
+from onward.features.progress.fold import Progress
 from onward.models.hazard import ALARMS, Hazard, Windows, folded, peers
 from onward.serving.answers.base import Part
 from onward.serving.answers.hazard import HazardAnswers
@@ -56,7 +54,8 @@ from onward.training.metrics import auc, bootstrap, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.held_out.sets import History, dealt, read_sets
+from experiments.held_out.sets import Floats, History, dealt, read_sets
+from experiments.standstills.definition import definition
 from experiments.stuck_runs import runs
 
 __all__ = ["main", "measure", "report"]
@@ -67,9 +66,6 @@ PARTS = 3
 """Parts that the repositories are dealt into, each judged once."""
 SOON = 6
 """Steps within which a run that is stuck should raise an alarm."""
-LABELS = Path(__file__).parent / "hazard_labels.jsonl"
-
-Floats = NDArray[np.float64]
 
 
 def precision_at_5(y: Floats, p: Floats) -> float:
@@ -208,74 +204,6 @@ def stuck(answers: HazardAnswers) -> dict[str, dict[str, Any]]:
             "hint": seen.hint.text,
         }
     return found
-
-
-# -- the definition beside a reader's labels ------------------------------------------------------
-
-
-class _Label(msgspec.Struct):
-    set: str
-    traj: str
-    step: int
-    label: str
-    weight: float
-    read: str = "first"
-
-
-def definition(sets: Sequence[History]) -> dict[str, dict[str, float]]:
-    """Set and reading -> how far the definition agrees with the hand labels."""
-    lines = LABELS.read_bytes().splitlines() if LABELS.exists() else []
-    labels = [msgspec.json.decode(line, type=_Label) for line in lines]
-    found = {}
-    for one in sets:
-        gains = _gains(one) if any(label.set == one.name for label in labels) else {}
-        for read in ("first", "second"):
-            own = [x for x in labels if (x.set, x.read) == (one.name, read) and x.traj in gains]
-            for name, kept in (("", frozenset(Gain)), (" literal", LITERAL)):
-                rows = [(x, _standstill(gains[x.traj], x.step, kept)) for x in own]
-                if rows:
-                    found[f"{one.name} {read}{name}"] = _agreement(rows)
-    return found
-
-
-def _gains(one: History) -> dict[str, list[Gain]]:
-    """Session -> what each of its steps gained."""
-    fold, found = Progress(), dict[str, list[Gain]]()
-    for _, event in one.log:
-        fold.learn(event)
-        if isinstance(event, Step):
-            course = fold.course(event.session)
-            gain = course.marks[-1].gain if course is not None else 0
-            found.setdefault(event.session, []).append(Gain(gain))
-    return found
-
-
-def _standstill(gains: list[Gain], step: int, kept: frozenset[Gain]) -> bool:
-    return not any(gain in kept and gain > 0 for gain in gains[step : step + WINDOW])
-
-
-def _agreement(rows: Sequence[tuple[_Label, bool]]) -> dict[str, float]:
-    reader = np.array([label.label == "standstill" for label, _ in rows])
-    ours = np.array([standstill for _, standstill in rows])
-    weight = np.array([label.weight for label, _ in rows])
-    plain = np.ones(len(rows))
-    return {
-        "windows": len(rows),
-        "reader_standstills": int(reader.sum()),
-        "our_standstills": int(ours.sum()),
-        "both": int((reader & ours).sum()),
-        "agreement": float((reader == ours).mean()),
-        "kappa": _kappa(reader, ours, plain),
-        "agreement_weighted": float(np.average(reader == ours, weights=weight)),
-        "kappa_weighted": _kappa(reader, ours, weight),
-    }
-
-
-def _kappa(a: NDArray[np.bool_], b: NDArray[np.bool_], weight: Floats) -> float:
-    """Cohen's kappa (1960)."""
-    w = weight / weight.sum()
-    chance = sum(float(w[a == v].sum() * w[b == v].sum()) for v in (True, False))
-    return (float(w[a == b].sum()) - chance) / (1.0 - chance) if chance < 1.0 else 1.0
 
 
 # -- speed ----------------------------------------------------------------------------------------

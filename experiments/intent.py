@@ -21,7 +21,7 @@ P(right).
 
 Beside them: the first tool (top 1 and 3) and the files touched (any of the first 3 is), against
 the most frequent tool and the last files touched; and prompts as verdicts on the work before them
-(``experiments/intent_verdicts.py``), over all prompts. Intervals: bootstrap over sessions.
+(``experiments/prompts/verdicts.py``), over all prompts. Intervals: bootstrap over sessions.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,29 +37,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.errors import NotFound, OnwardError
-from onward.data.events import Event, Prompt, Step
+from onward.data.events import Event, Prompt
 from onward.data.importers import BrokenLine
 from onward.data.importers import steps as importer
-from onward.features.intent.work import KINDS, Work
+from onward.features.intent.work import KINDS
 from onward.features.sentences import Embedder, open_embedder
 from onward.models.base import Rows
 from onward.models.intent import Intent, peers, rows
-from onward.serving.answers.base import Part
-from onward.serving.answers.intent import IntentAnswerer
-from onward.serving.questions.intent import IntentRequest, Intents
 from onward.training.metrics import bootstrap, ece
 from onward.training.sentences import prepared
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.intent_verdicts import verdicts
+from experiments.held_out.sets import Floats, Log
+from experiments.prompts.served import Served, hits, walk
+from experiments.prompts.verdicts import verdicts
 from experiments.recall.embedders import cached
 
 __all__ = ["main", "measure", "read_log"]
 
 LATER = 0.8
-Floats = NDArray[np.float64]
-Log = list[tuple[int, Event]]
 
 
 def read_log(folder: Path) -> Log:
@@ -84,12 +78,12 @@ def measure(train: Log, test: Log, embedder: Embedder) -> dict[str, Any]:
     early = table.seq <= len(train)
     model = Intent().fit(table[early])
     later = table[~early]
-    asked = _asked(log, len(train), embedder, model)
+    asked = walk(log, len(train), embedder, model)
     said = {"onward": model.predict(later.X)} | peers(table[early], later)
     figures: dict[str, Any] = {name: _figures(later, p) for name, p in said.items()}
     figures["onward"] |= _served(later, asked)
     figures["n"] = len(later)
-    figures["files and first tool"] = _hits(asked)
+    figures["files and first tool"] = hits(asked)
     figures["prompts as verdicts"] = verdicts(log)
     return figures
 
@@ -110,7 +104,7 @@ def _figures(table: Rows, p: Floats) -> dict[str, Any]:
     }
 
 
-def _served(table: Rows, asked: list[_Asked]) -> dict[str, Any]:
+def _served(table: Rows, asked: list[Served]) -> dict[str, Any]:
     """What the served answers say of themselves."""
     truth = [KINDS[int(kind)] for kind in table.y]
     answers = [one.answer for one in asked]
@@ -145,85 +139,6 @@ def _coverage(right: Floats, sure: Floats, least: float) -> float:
     running = np.cumsum(right[order]) / np.arange(1, len(right) + 1)
     good = np.flatnonzero(running >= least)
     return float((good[-1] + 1) / len(right)) if len(good) else 0.0
-
-
-@dataclass
-class _Asked:
-    """What was served on a prompt, what the peers say of tool and files, and what came of it."""
-
-    answer: Intents
-    last_files: list[str]
-    common: list[str]
-    work: Work
-
-
-def _asked(log: Log, after: int, embedder: Embedder, model: Intent) -> list[_Asked]:
-    """Every prompt after a place in the log as it is served: asked, then learned."""
-    desk, asked, works = IntentAnswerer(embedder), list[_Asked](), dict[str, Work]()
-    desk.use(Part("measured", model.facts(), lambda X: model.predict(X).astype(np.float32)))
-    first: Counter[str] = Counter()
-    touched: dict[str, None] = {}
-    for seq, event in log:
-        if isinstance(event, Prompt) and event.role != "interrupt":
-            works[event.session] = Work()
-            if seq > after:
-                answer = desk.answer(_request(event))
-                common = [name for name, _ in first.most_common(3)]
-                last = [*touched][:-4:-1]
-                asked.append(_Asked(answer, last, common, works[event.session]))
-        elif isinstance(event, Step) and event.session in works:
-            work = works[event.session]
-            for path in work.add(event):
-                touched.pop(path, None)
-                touched[path] = None
-            first[work.first] += work.steps == 1
-        desk.learn(event)
-    return asked
-
-
-def _request(prompt: Prompt) -> IntentRequest:
-    return IntentRequest(
-        text=prompt.text or " ",
-        agent=prompt.agent,
-        project=prompt.project,
-        session=prompt.session,
-        at=max(prompt.at, 0.0),
-        role=prompt.role,
-    )
-
-
-def _hits(asked: list[_Asked]) -> dict[str, float]:
-    began = [one for one in asked if one.work.first]
-    changed = [one for one in asked if one.work.files]
-
-    def share(hit: Callable[[_Asked], bool]) -> float:
-        return float(np.mean([hit(one) for one in began])) if began else float("nan")
-
-    return {
-        "first_tool_top1": share(lambda one: one.work.first in one.answer.first_tools[:1]),
-        "first_tool_top3": share(lambda one: one.work.first in one.answer.first_tools[:3]),
-        "first_tool_top1.most_frequent": share(lambda one: one.work.first in one.common[:1]),
-        "first_tool_top3.most_frequent": share(lambda one: one.work.first in one.common),
-        **_file_hits(changed),
-        "began": float(len(began)),
-        "changed": float(len(changed)),
-    }
-
-
-def _file_hits(changed: list[_Asked]) -> dict[str, float]:
-    """Whether any of three files was touched, beside the last touched, on the same draws."""
-    if not changed:
-        return {}
-    ours = [bool({f.path for f in one.answer.files[:3]} & {*one.work.files}) for one in changed]
-    last = [bool({*one.last_files} & {*one.work.files}) for one in changed]
-    gains = np.array(ours, np.float64) - np.array(last, np.float64)
-    gain = bootstrap(lambda y, _: float(y.mean()), gains, gains, bounds=(-1.0, 1.0))
-    return {
-        "files_hit_at_3": float(np.mean(ours)),
-        "files_hit_at_3.last_touched": float(np.mean(last)),
-        "files_hit_at_3.gain_low": gain.low,
-        "files_hit_at_3.gain_high": gain.high,
-    }
 
 
 def _sets(folder: Path) -> dict[str, Log]:

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from experiments.next_step.streams import Log, Task
-from numpy.typing import NDArray
+from experiments.held_out.sets import Floats, Log
+from experiments.next_step.streams import Task
 
 from onward.data.events import Outcome, Step
 from onward.features.next_task.label import OTHER, label_of
 
 __all__ = ["Question", "peers", "questions", "truth_of"]
-
-Floats = NDArray[np.float64]
 
 LAST = 5
 """Labels that LightGBM is shown."""

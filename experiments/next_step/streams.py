@@ -19,15 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from experiments.held_out.sets import History, dealt, read_sets
+from experiments.held_out.sets import History, Log, dealt, read_sets
 
 from onward.data.errors import FormatError, NotFound
-from onward.data.events import Event, Outcome, Step
+from onward.data.events import Outcome, Step
 from onward.features.next_task.label import frequent, label_of
 
-__all__ = ["Log", "Task", "tasks_of"]
-
-Log = list[tuple[int, Event]]
+__all__ = ["Task", "tasks_of"]
 
 LATER = 0.8
 """Share of a set that comes before the steps that are judged, where steps have times."""

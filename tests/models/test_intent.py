@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -20,9 +17,6 @@ from onward.models.intent import Intent, peers, rows
 from onward.serving.answers.base import Answerer, Part
 from onward.serving.answers.intent import IntentAnswerer
 from onward.serving.questions.intent import IntentRequest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from experiments import intent as experiment
 
 ASKS = {
     "fix": ("fix the broken parser in src/p{n}.py", "Edit", {"file_path": "src/p{n}.py"}),
@@ -248,33 +242,3 @@ def test_without_a_model_the_peer_answers_and_never_goes_ahead() -> None:
     assert answer.intents[0].kind == "commit"
     assert not answer.go_ahead
     assert "No model" in answer.note
-
-
-def test_the_experiment_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The script measures a made set and prints its figures as JSON; a wrong folder is told."""
-    folder = tmp_path / "made"
-    folder.mkdir()
-    prompts, steps = [], []
-    for _, event in talk(250):
-        row = {"traj": event.session, "prompt_time": event.at}
-        if isinstance(event, Prompt):
-            prompts.append(row | {"kind": "prompt", "prompt": event.text})
-        elif isinstance(event, Step):
-            steps.append(row | {"tool": event.tool, "input": json.dumps(event.input), "ok": True})
-    import gzip
-
-    for name, lines in (("prompts", prompts), ("steps", steps)):
-        with gzip.open(folder / f"{name}.jsonl.gz", "wt") as out:
-            out.writelines(json.dumps(line) + "\n" for line in lines)
-    code = experiment.main(["--train", str(tmp_path), "--json", "--plots", str(tmp_path / "plots")])
-    figures = json.loads(capsys.readouterr().out)["made"]
-
-    assert code == 0
-    assert figures["n"] == 50
-    assert figures["onward"]["go_ahead"] > 0.5
-    assert figures["onward"]["precision"] > 0.8
-    assert figures["prompts as verdicts"]["regret.pairs"] > 200
-    assert figures["onward"]["accuracy"] > figures["most frequent"]["accuracy"]
-    assert (tmp_path / "plots" / "intent-made.png").exists()
-    assert experiment.main(["--train", str(tmp_path / "none")]) == 2
-    assert "No set" in capsys.readouterr().err

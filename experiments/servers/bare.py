@@ -4,7 +4,7 @@ Each reads the same request and gives an answer of the same size, and does nothi
 history, no features, no rules, no log. ``http`` runs the same model once a request on a row that
 never changes; the gRPC ones echo without a model.
 
-Run one as ``python experiments/bare_servers.py {http,grpc,grpc-aio} PORT [MODEL.onnx]``.
+Run one as ``python experiments/servers/bare.py {http,grpc,grpc-aio} PORT [MODEL.onnx]``.
 """
 
 from __future__ import annotations

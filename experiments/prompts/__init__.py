@@ -1,0 +1,1 @@
+"""Prompts of users: what was served on each, and what they say of the work before them."""

@@ -1,0 +1,1 @@
+"""Standstills as a reader sees them, and as they are defined."""

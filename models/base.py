@@ -78,6 +78,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.seq)
 
+    @property
+    def groups(self) -> int:
+        """How many groups they are of."""
+        return len(np.unique(self.group.astype(str)))
+
     def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Rows:
         return Rows(*(getattr(self, field.name)[rows] for field in fields(self)))
 

@@ -105,7 +105,7 @@ class Causes:
         self._card = {
             "cases": len(train),
             "categories": list(self.labels),
-            "projects": len(np.unique(train.group.astype(str))),
+            "projects": train.groups,
             "words": int((self._idf > 0).sum()),
             "accuracy_on_other_projects": float(right.mean()),
             "lost_to_unknown": LOST,

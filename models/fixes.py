@@ -19,6 +19,7 @@ from onward.features.fixes.changes import FIXES
 from onward.features.fixes.fold import VERSION
 from onward.features.fixes.mined import Mined, mine
 from onward.features.fixes.remedies import REMEDY_NAMES
+from onward.models.attempts import SETTINGS as ATTEMPT_SETTINGS
 from onward.models.base import Matrix, Probabilities, Rows
 from onward.models.crossfit import out_of_fold
 from onward.models.trees import Trees
@@ -42,19 +43,8 @@ MARGIN = 0.1
 SPEAKS_FROM = 0.6
 """The share from which it speaks where too few rows tell."""
 _LEAST = 60
-SETTINGS: dict[str, Any] = {
-    "objective": "binary",
-    "rounds": 150,
-    "learning_rate": 0.05,
-    "num_leaves": 7,
-    "min_data_in_leaf": 40,
-    "lambda_l2": 10.0,
-    "feature_fraction": 0.4,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "num_threads": 1,
-    "verbose": -1,
-}
+SETTINGS: dict[str, Any] = {**ATTEMPT_SETTINGS, "learning_rate": 0.05, "min_data_in_leaf": 40}
+"""Rows are many a check, and few of them tell: more of them in a leaf than for attempts."""
 
 
 class FixRanker:
@@ -78,7 +68,7 @@ class FixRanker:
         self._facts = {
             "rows": len(train),
             "fixed": len(train) // len(FIXES),
-            "sessions": len(np.unique(train.group.astype(str))),
+            "sessions": train.groups,
             "seed": seed,
         }
         return self

@@ -130,7 +130,7 @@ class Hazard:
         self._facts = {
             "rows": len(train),
             "standstills": int(train.y.sum()),
-            "sessions": len(np.unique(train.group.astype(str))),
+            "sessions": train.groups,
             "seed": seed,
         }
         return self

@@ -191,7 +191,7 @@ class NextTask:
         self._facts = {
             "questions": questions - start,
             "among_candidates": _found(used),
-            "sessions": len(np.unique(train.group.astype(str))),
+            "sessions": train.groups,
             "seed": seed,
         }
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from onward.data.testing.runs import OUTSIDE, Result, TestRecord
@@ -62,7 +64,27 @@ class Book:
             opaque=seen["opaque"],
         )
 
+    def gone(self, nodes: Iterable[str], root: Path) -> list[str]:
+        """Of recorded tests those that are no more: their file was collected without them.
+
+        Nothing is known to be gone where only parts of files were asked for.
+        """
+        if not self.whole:
+            return []
+        there, files = set(self.found), {_file_of(node) for node in self.found}
+        return [
+            node
+            for node in nodes
+            if node != OUTSIDE
+            and node not in there
+            and (_file_of(node) in files or not (root / _file_of(node)).exists())
+        ]
+
     def outside(self, before: TestRecord | None) -> TestRecord:
         """What ran and was read outside of all tests; parts of a suite add to what is known."""
         reads = self._read | (set(before.reads) if before and not self.whole else set())
         return TestRecord(node=OUTSIDE, blocks=sorted(self._ran), reads=sorted(reads))
+
+
+def _file_of(node: str) -> str:
+    return node.partition("::")[0]

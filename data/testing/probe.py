@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -49,6 +49,16 @@ class Seen(msgspec.Struct, kw_only=True):
     """Files that were imported."""
     opaque: bool = False
     """Something ran that cannot be seen: a process, a foreign library, a connection."""
+
+    def joined(self, others: Iterable[Seen]) -> Seen:
+        """All of it and of others as one."""
+        parts = (self, *others)
+        return Seen(
+            blocks=sorted(set().union(*(one.blocks for one in parts))),
+            reads=set().union(*(one.reads for one in parts)),
+            modules=set().union(*(one.modules for one in parts)),
+            opaque=any(one.opaque for one in parts),
+        )
 
 
 class _Hits(bytearray):
@@ -155,6 +165,13 @@ class Probe:
         self._seen.reads |= seen.reads
         self._seen.modules |= seen.modules
         self._seen.opaque |= seen.opaque
+
+    def unwatched(self) -> list[str]:
+        """Files that were imported before it came, or loaded in other ways, in order."""
+        modules = list(sys.modules.values())
+        paths = {self.below(getattr(module, "__file__", None) or "") for module in modules}
+        there = {path for path in paths if path.endswith(".py")}
+        return sorted((there - self.loaded) | self.unseen)
 
     def below(self, path: str) -> str:
         """A path as seen from the root, with ``/``; empty for what is not the project's."""

@@ -8,9 +8,7 @@ at the end and stays owed until it ran.
 from __future__ import annotations
 
 import os
-import sys
 import time
-from array import array
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from onward.data.testing.book import Book
     from onward.data.testing.probe import Probe, Seen
     from onward.decisions.selection import Selection
     from onward.serving.answers.affected import Suite
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["pytest_addoption", "pytest_load_initial_conftests"]
 
 _NAME = "onward-recorder"
-_OUTSIDE = ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -189,7 +185,6 @@ class Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """What runs from here to the end of its tear-down belongs to the test."""
         self._add_outside(self._probe.take())
-        item.stash[_BEGAN] = True
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -197,35 +192,26 @@ class Recorder:
         self, item: pytest.Item
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Send what was seen along with the last report, also from a worker."""
-        before = self._probe.take() if self._probe else None
+        before = self._probe.take()
         report = yield
         self._probe.take()  # what showing a failure read
-        if before is not None:
-            self._probe.put(before)
+        self._probe.put(before)
         if report.when == "teardown":
             report.__dict__["onward"] = self._seen(item)  # which xdist sends along
         return report
 
     def _seen(self, item: pytest.Item) -> dict[str, Any]:
-        seen = self._probe.take()
-        blocks, reads = set(seen.blocks), set(seen.reads)
-        modules, opaque = set(seen.modules), seen.opaque
-        for fixture in self._used(item):
-            _, more = self._fixtures.get(id(fixture), (None, None))
-            if more is not None:
-                blocks.update(more.blocks)
-                reads |= more.reads
-                modules |= more.modules
-                opaque |= more.opaque
+        seen, known = self._probe.take(), self._fixtures
+        seen = seen.joined(known[id(one)][1] for one in self._used(item) if id(one) in known)
         path = self._probe.below(str(item.path))
         own = self._own.get(item.nodeid, "")
         if not own:
-            reads.add(path)  # nothing smaller than its file is known of it
+            seen.reads.add(path)  # nothing smaller than its file is known of it
         return {
-            "blocks": sorted(blocks),
-            "reads": sorted(reads | self._by_file.get(path, set())),
-            "modules": sorted(modules),
-            "opaque": opaque,
+            "blocks": seen.blocks,
+            "reads": sorted(seen.reads | self._by_file.get(path, set())),
+            "modules": sorted(seen.modules),
+            "opaque": seen.opaque,
             "own": own,
         }
 
@@ -281,16 +267,10 @@ class Recorder:
     def _table(self) -> dict[str, Any]:
         """Everything but the tests, as plain data."""
         probe, outside = self._probe, self._outside
-        unwatched = {
-            path
-            for module in list(sys.modules.values())
-            if (path := probe.below(getattr(module, "__file__", None) or ""))
-            and path.endswith(".py")
-        }
         return {
             "keys": probe.keys,
             "imports": {path: sorted(found) for path, found in probe.ran_at_import.items()},
-            "unwatched": sorted((unwatched - probe.loaded) | probe.unseen),
+            "unwatched": probe.unwatched(),
             "blocks": outside.blocks if outside else [],
             "reads": sorted(outside.reads) if outside else [],
             "found": self._found,
@@ -300,62 +280,31 @@ class Recorder:
 
     def _keep(self) -> None:
         from onward.data.testing.book import Book
-        from onward.data.testing.runs import TestRun, Verdicts
-        from onward.features.affected.fold import NAMES, VERSION
+        from onward.data.testing.runs import OUTSIDE, Result, TestRun
+        from onward.features.affected.verdicts import verdicts_of
 
-        suite = self._opened()
-        book = Book()
+        suite, book = self._opened(), Book()
         for name, table in self._tables.items():
             book.add(name, table)
         records = [book.record(node, test) for node, test in self._tests.items() if "seen" in test]
-        judged = [one for one in records if one.result != "skipped"]
+        judged = [one for one in records if one.result is not Result.SKIPPED]
         before = suite.records
         touched = suite.touch([one.node for one in judged], book.own)
-        verdicts = Verdicts(
-            nodes=[one.node for one in judged],
-            failed=[one.result == "failed" for one in judged],
-            fresh=[
-                one.result == "failed"
-                and (one.node not in before or before[one.node].result != "failed")
-                for one in judged
-            ],
-            width=len(NAMES),
-            vectors=array("f", (x for one in touched for x in one.vector)).tobytes(),
-            seconds=[one.duration for one in judged],
-            version=VERSION,
-        )
         run = TestRun(
             at=time.time(),
             project=self._root.name,
-            verdicts=verdicts,
+            verdicts=verdicts_of(judged, before, touched),
             total=len(book.found),
             seconds=time.time() - self._began,
         )
         suite.record(
             run,
-            [*records, book.outside(suite.records.get(_OUTSIDE))],
+            [*records, book.outside(before.get(OUTSIDE))],
             keys=book.keys,
             imports=book.imports,
             unwatched=book.unwatched,
-            gone=self._gone(book),
+            gone=book.gone(before, self._root),
         )
-
-    def _gone(self, book: Book) -> list[str]:
-        """Recorded tests that are no more: their file was collected, and they were not in it."""
-        if not book.whole:
-            return []
-        files = {node.partition("::")[0] for node in book.found}
-        there = set(book.found)
-        return [
-            node
-            for node in self._opened().records
-            if node
-            and node not in there
-            and (
-                node.partition("::")[0] in files
-                or not (self._root / node.partition("::")[0]).exists()
-            )
-        ]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say what was left out: it is owed."""
@@ -376,11 +325,7 @@ class Recorder:
         """Things that happen outside of all tests; pytest itself lists folders and reads code."""
         seen.reads = {one for one in seen.reads if not one.endswith((".py", "/"))}
         seen.reads -= _SETTINGS
-        if self._outside is None:
-            self._outside = seen
-            return
-        self._outside.blocks = sorted({*self._outside.blocks, *seen.blocks})
-        self._outside.reads |= seen.reads
+        self._outside = seen if self._outside is None else self._outside.joined([seen])
 
     def _fail(self, error: Exception) -> None:
         text = getattr(error, "message", "") or f"{type(error).__name__}: {error}"
@@ -391,5 +336,4 @@ class Recorder:
             traceback.print_exc()
 
 
-_BEGAN = pytest.StashKey[bool]()
 _SETTINGS = frozenset({"pyproject.toml", "setup.cfg", "pytest.ini", "tox.ini"})

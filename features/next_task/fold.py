@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -30,45 +29,17 @@ from onward.features.next_task.contexts import HASHED, Now, now_of
 from onward.features.next_task.counts import Counts
 from onward.features.next_task.label import OTHER, label_of
 from onward.features.next_task.labels import RARE, Labels
-from onward.features.next_task.state import STATE_NAMES, state_of
-from onward.features.next_task.trail import BEFORE, Trail
+from onward.features.next_task.rows import CANDIDATES, NAMES, VOICES, Asked, ranked
+from onward.features.next_task.trail import Trail
 from onward.features.next_task.weights import LabelWeights, PackedTable
-from onward.features.step.files import NEVER, since
 
 __all__ = ["CANDIDATES", "NAMES", "VERSION", "VOICES", "Asked", "NextFold"]
 
-CANDIDATES = 12
-"""Labels that get a row; the truth is among them in some 97 of 100 steps."""
 MAX_SESSIONS, MAX_PLACES = 128, 256
-_LEAST = 1e-6
-
-VOICES = ("steps", "shapes", "place", "session", "recent", "weights")
-"""What speaks for a label, in the order of `Asked.voices`."""
-_BEHIND = np.array([VOICES.index(voice) for voice in ("shapes", "session", "weights")])
-"""Voices that are also told by how far a label is behind the likeliest."""
-_OWN_NAMES = (
-    *(f"log_{voice}" for voice in VOICES),
-    *("log_mean", "behind_shapes", "behind_session", "behind_weights", "rank"),
-    *("times", "since", "is_last", "is_last_2", "followed", "label_kind", "share", "session_share"),
-)
-NAMES: tuple[str, ...] = (*STATE_NAMES, *_OWN_NAMES)
-"""Names of the numbers in a row, in order: those of the session, then those of the label."""
-
 _MEANING = 2
 """Raise this when a number changes its meaning but not its name, or a dump its layout."""
 VERSION = version_of(_MEANING, (str(HASHED), *NAMES))
 """Changes whenever the meaning of a row changes."""
-
-
-class Asked(NamedTuple):
-    """What is known of a session's next step."""
-
-    labels: tuple[str, ...]
-    """(c,) the likeliest labels, likeliest first; `OTHER` stands for all rare ones."""
-    X: NDArray[np.float32]
-    """(c, d) a row for each, columns as `NAMES`."""
-    voices: NDArray[np.float64]
-    """(voices, c) probabilities of each, by `VOICES`."""
 
 
 class _Place(msgspec.Struct, gc=False):
@@ -122,24 +93,15 @@ class NextFold:
         """
         trail = self._trails.get(session, _FRESH)
         now, said = self._seen(session, agent, project)
-        spread = self._spread(now, trail, said)
         names, ids = self._named(vocabulary)
-        voices = _merged(spread, ids[:-1])
-        logs = np.log(voices)
-        mean = np.add.reduce(logs, 0) / len(VOICES)
-        order = np.argsort(-mean, kind="stable")[:CANDIDATES]
-        own = self._own(trail, now, ids[order].tolist())
-        logs_of = logs[:, order]
-        X = np.empty((len(order), len(NAMES)), np.float32)
-        at = len(STATE_NAMES)
-        X[:, :at] = state_of(trail)
-        X[:, at : at + len(VOICES)] = logs_of.T
-        at += len(VOICES)
-        X[:, at] = mean[order]
-        top = np.maximum.reduce(logs, 1)[_BEHIND]
-        X[:, at + 1 : at + 1 + len(_BEHIND)] = (logs_of[_BEHIND] - top[:, None]).T
-        X[:, at + 1 + len(_BEHIND) :] = own
-        return Asked(tuple([names[i] for i in order]), X, voices[:, order])
+        return ranked(
+            self._spread(now, trail, said),
+            names,
+            ids,
+            trail=trail,
+            situation=now.situations[0],
+            known=self._labels,
+        )
 
     @property
     def started(self) -> bool:
@@ -240,30 +202,6 @@ class NextFold:
         spread[-1] = said
         return spread
 
-    def _own(self, trail: Trail, now: Now, numbers: Sequence[int]) -> list[tuple[float, ...]]:
-        """What the session and the history know of each candidate: the last `_OWN_NAMES`."""
-        marks, n = trail.marks, trail.steps
-        a = marks[-1].label if marks else BEFORE
-        b = marks[-2].label if len(marks) > 1 else BEFORE
-        after = trail.followed.get(now.situations[0], BEFORE)
-        rows: list[tuple[float, ...]] = []
-        for rank, number in enumerate(numbers):
-            times = trail.times.get(number, 0)
-            rows.append(
-                (
-                    rank,
-                    times,
-                    since(n, trail.last.get(number, NEVER)),
-                    number == a,
-                    number == b,
-                    number == after,
-                    self._labels.kind(number),
-                    self._labels.share(number),
-                    times / (n + 1),
-                )
-            )
-        return rows
-
     # -- learning --------------------------------------------------------------------------------
 
     def learn(self, event: Event, *, teach: bool = True) -> None:
@@ -353,15 +291,6 @@ class NextFold:
 
 _FRESH = Trail()
 _NOWHERE = _Place()
-
-
-def _merged(spread: NDArray[np.float64], ids: NDArray[np.intp]) -> NDArray[np.float64]:
-    """(voices, labels + 1): the wanted labels, and all others as one at the end."""
-    wanted = spread[:, ids]
-    if not ids.all():
-        wanted[:, ids == RARE] = _LEAST
-    rest = 1.0 - np.add.reduce(wanted, 1, keepdims=True)
-    return np.asarray(np.maximum(np.concatenate((wanted, rest), 1), _LEAST), np.float64)
 
 
 class _State(msgspec.Struct):

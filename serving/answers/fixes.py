@@ -29,6 +29,7 @@ from onward.models.counts import lower_bound
 from onward.models.fixes import PRECISION, SPEAKS_FROM
 from onward.models.online import Online
 from onward.serving.answers.base import Part
+from onward.serving.answers.fix_texts import RETRY_FROM, advice_on, files_of, text_of
 from onward.serving.questions.fixes import (
     AttemptAnswer,
     AttemptRequest,
@@ -40,33 +41,6 @@ from onward.serving.questions.fixes import (
 
 __all__ = ["FixAnswers"]
 
-_RETRY_FROM = 0.5
-_STOP_BELOW = 0.2
-_SOONEST = 1.0
-_TEXTS = {
-    "edit": "change {}",
-    "rewrite": "write {} anew",
-    "create": "make {}",
-    "read": "read {}",
-    "install": "install what is missing",
-    "git": "put the working tree in order with git",
-    "files": "move or remove files",
-    "run": "run another command first",
-    "command@directory": "run it in another directory",
-    "command@environment": "run it with another environment",
-    "command@options": "run it with other options",
-    "command@arguments": "run it with other arguments",
-    "again": "run it again",
-}
-_PLACES = {
-    "own": "the check's own file",
-    "named": "a file that the error names",
-    "code": "another source file",
-    "test": "another test file",
-    "settings": "a settings file",
-    "text": "a text file",
-    "other": "another file",
-}
 _RATE = TRANSIENT_NAMES.index("rate_signature_head")
 _SEEN = TRANSIENT_NAMES.index("count_signature")
 _SOUNDS = TRANSIENT_NAMES.index("keyword")
@@ -232,12 +206,12 @@ class FixAnswers:
         name = FIXES[fix]
         return Fix(
             fix=name,
-            text=_text(name),
+            text=text_of(name),
             p=p,
             lower=lower,
             worked=good,
             tried=good + bad,
-            files=_files(failing, name.partition("@")[2]),
+            files=files_of(failing, name.partition("@")[2]),
             steps=self._fold.examples.get(narrow) or self._fold.examples.get(wide) or [],
         )
 
@@ -259,7 +233,7 @@ class FixAnswers:
         X = self._fold.transient(request.session, failing)
         p = float(X[_RATE])
         if X[_SOUNDS] > 0 and not X[_SEEN]:  # what its words say counts until a rerun tells
-            p = max(p, _RETRY_FROM)
+            p = max(p, RETRY_FROM)
         if self._transient is not None:
             p = float(self._transient.run(X[None, :])[0, 1])
         counts = [self._fold.retries.counts(key) for key in retry_keys(failing)]
@@ -267,7 +241,7 @@ class FixAnswers:
         told = retry_after(request.output, request.at)
         told = failing.told if told is None and not request.output else told
         usual, seen = self._fold.wait(failing)
-        advice, wait, why = _advice(p, told, usual if seen else 2.0 ** (failing.fails - 1))
+        advice, wait, why = advice_on(p, told, usual if seen else 2.0 ** (failing.fails - 1))
         rests = f"{good:.0f} of {good + bad:.0f} reruns like it passed" if good + bad else (
             "no rerun like it is known"
         )  # fmt: skip
@@ -291,35 +265,3 @@ def _rail(value: float, shift: float) -> Guardrail:
     """Keeps the first fix right often enough where the answer says that it is known."""
     bound = Threshold(value=value, rate=1.0 - PRECISION, confidence=0.95)
     return Guardrail(bound, shift=shift)
-
-
-def _advice(p: float, told: float | None, usual: float) -> tuple[str, float, str]:
-    """What to do, seconds to wait, and why."""
-    if told is not None:
-        return "wait", told, "The output says when to come back"
-    if p < _STOP_BELOW:
-        return "do not retry", 0.0, f"It passes unchanged with probability {p:.2f} only"
-    why = f"It passes unchanged with probability {p:.2f}"
-    if p >= _RETRY_FROM and usual <= _SOONEST:
-        return "retry now", 0.0, why
-    if p >= _RETRY_FROM:
-        return "wait", round(usual, 1), why
-    return "wait", max(usual, 2.0 * _SOONEST), f"{why}: once more, not oftener"
-
-
-def _text(name: str) -> str:
-    """A fix for a person.
-
-    >>> _text("edit@own"), _text("command@options")
-    ("change the check's own file", 'run it with other options')
-    """
-    action, _, place = name.partition("@")
-    return _TEXTS.get(name) or _TEXTS[action].format(_PLACES.get(place, "a file"))
-
-
-def _files(failing: Failing, place: str) -> list[str]:
-    if place == "own":
-        return list(failing.check.targets[:3])
-    if place == "named":
-        return [name for name in failing.fault.named if name not in failing.check.targets][:3]
-    return []

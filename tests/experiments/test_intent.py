@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from experiments.intent import main
-from tests.models.test_intent import talk
+from tests.talking import talk
 
 from onward.data.events import Prompt, Step
 

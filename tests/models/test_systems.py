@@ -23,8 +23,8 @@ pytest.importorskip("sklearn")
 from tests.mending import mending_log
 from tests.models.test_affected import a_run
 from tests.models.test_causes import SAYINGS, cases
-from tests.models.test_intent import talk
 from tests.models.test_memory import history
+from tests.talking import talk
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.events import Event

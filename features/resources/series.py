@@ -5,7 +5,9 @@ and of amounts the last counts. A series keeps its last ticks, how it usually st
 of day, how and where it fell, and gives from them, for a horizon of some ticks, differences over
 lags and windows, slopes and distances to the limit. All are divided by how much this very series
 moves in such a time, so that a phone's memory and a server's disk look alike, and what is learned
-from one machine holds on another.
+from one machine holds on another. What is about the limit (`LEAK_NAMES`) is the same for every
+leak: the share of what is left that each slope takes within the horizon, for how long it has grown,
+and where it would turn back if it did as before.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FULL", "HORIZONS_MIN", "NAMES", "TICKS", "Series", "View"]
+__all__ = ["FULL", "HORIZONS_MIN", "LEAK_NAMES", "NAMES", "TICKS", "Series", "View"]
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +40,13 @@ _MEANS = (3, 6, 12, 24, 48, 96)
 _MEDIANS = (5, 11, 25)
 _EXTREMES = (6, 12, 24, 96)
 _SLOPES = (4, 8, 16, 32, 64)
-_ETAS = (4, 8, 16, 32)
+_REACHES = (4, 8, 16, 32)
+TOPS = 8
+"""Heights that it fell from, as many as are remembered."""
+PASSED = 0.1
+"""A height is passed once it is exceeded by so much of a drop."""
+_RECENT = 64
+"""Ticks whose lowest is where a growth began."""
 
 _UNIT_NAMES = (
     *(f"lag_{w}" for w in _LAGS),
@@ -55,10 +63,24 @@ NAMES: tuple[str, ...] = (
     *(f"slope_{w}" for w in _SLOPES),
     *("lag_h", "lag_2h", "mean_h", "mean_2h", "day"),
     *("scale_share", "scale_ratio", "recent_ratio", "turn", "still", "rises", "falls"),
-    *(f"eta_{w}" for w in _ETAS),
-    *("eta_h", "eta_2h", "full_share", "since_drop", "drops", "drop_share", "cycle_part"),
+    *(f"reach_{w}" for w in _REACHES),
+    *("reach_h", "reach_2h", "grown"),
+    *("full_share", "since_drop", "drops", "drop_share", "cycle_part"),
+    *("ceiling", "over_ceiling", "came_back"),
 )
 """Names of the numbers in a row, in order."""
+
+LEAK_NAMES: dict[str, int] = {
+    "steps": 0,
+    **{f"reach_{w}": 1 for w in _REACHES},
+    "headroom": -1,
+    "grown": 1,
+    "full_share": 1,
+    "ceiling": -1,
+    "over_ceiling": 1,
+    "came_back": -1,
+}
+"""What tells whether the limit comes: name -> 1 where more of it makes that likelier, -1 less."""
 
 
 _MEAN_6, _MEAN_24, _MEDIAN_11 = map(_UNIT_NAMES.index, ("mean_6", "mean_24", "median_11"))
@@ -124,6 +146,8 @@ class Series(msgspec.Struct):
     drop_top: float = 0.0
     """Where it stood before it fell, a running mean."""
     drop_size: float = 0.0
+    tops: list[float] = []
+    """Where it stood before it fell, the last times."""
     day: dict[int, float] = {}
     """Part of the day -> how it stood then, later days counting more."""
 
@@ -173,6 +197,7 @@ class Series(msgspec.Struct):
         rate = 0.5 if self.drops else 1.0
         self.drop_top += rate * (self.values[-1] - self.drop_top)
         self.drop_size += rate * (size - self.drop_size)
+        self.tops = [*self.tops[1 - TOPS :], self.values[-1]]
         self.drops += 1
         self.dropped_n = self.n
 
@@ -184,6 +209,12 @@ class Series(msgspec.Struct):
         if self.tick_s >= 290.0:
             return SPARSE_STEPS
         return tuple(max(1, round(60.0 * h / self.tick_s)) for h in HORIZONS_MIN)
+
+    def left(self) -> float:
+        """What is left until it counts as exhausted, at least a thousandth; NaN = no limit."""
+        if not self.limit > 0.0:
+            return math.nan
+        return max(FULL * self.limit - self.values[-1], 1e-3 * self.limit)
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # readings may be absurd
     def view(self) -> View:
@@ -200,7 +231,9 @@ class Series(msgspec.Struct):
         base = self._base(x, head, now)
         shared = self._shared(x, moves, one, slopes)
         steps = self.steps()
-        left = self.limit - now
+        left = self.left()
+        grown = _grown(x[-_RECENT:], one)
+        turns = self._turns(now, left)
         wide = self.limit if self.limit > 0.0 else abs(now) + 1e-9
         rows, scales, experts = np.empty((len(steps), len(NAMES))), [], []
         for place, k in enumerate(steps):
@@ -215,9 +248,10 @@ class Series(msgspec.Struct):
                 *[part / scale for part in parts],
                 *(scale / wide, one / scale),
                 *shared[:5],
-                *[_eta(left, slopes[w] * k, scale) for w in _ETAS],
-                *(_eta(left, back, scale), _eta(left, far / 2.0, scale)),
+                *[slopes[w] * k / left for w in _REACHES],
+                *(back / left, far / 2.0 / left, math.log2((grown + 0.5) / k)),
                 *shared[5:],
+                *turns,
             )
             scales.append(scale)
             experts.append(self._experts(now, k, slopes, base, day))
@@ -249,7 +283,7 @@ class Series(msgspec.Struct):
             *[min(last[-w:]) - now for w in _EXTREMES],
             *(self.fast - now, self.slow - now, self.low - now, self.high - now),
             *(self.drop_top - now if fell else math.nan, self.drop_size if fell else math.nan),
-            self.limit - now,
+            FULL * self.limit - now,
         ]
 
     def _shared(
@@ -272,6 +306,21 @@ class Series(msgspec.Struct):
             self.drop_top / self.limit if self.drops and self.limit > 0.0 else math.nan,
             min(since / max(period, 1.0), 100.0) if self.drops else math.nan,
         )
+
+    def _turns(self, now: float, left: float) -> tuple[float, float, float]:
+        """Where it would fall again, if it went on as before.
+
+        The next height lies above the last by as much as the last above the one before it. Given
+        are: what is left there, as a share of what is left now (0 once it is passed); how far it
+        lies behind, in drops; and from how many such heights it came back.
+        """
+        if not self.tops:
+            return math.nan, math.nan, 0.0
+        ceiling = self.tops[-1] + max(0.0, self.tops[-1] - self.tops[-2 % len(self.tops)])
+        over = (now - ceiling) / max(self.drop_size, 1e-12)
+        behind = 0.0 if over >= PASSED else 1.0 + (now - ceiling) / left
+        near = now - PASSED * self.drop_size
+        return behind, max(-1.0, min(1.0, over)), sum(top >= near for top in self.tops)
 
     def _day(self, k: int, now: float) -> float:
         """How much it usually moves from this time of day to that of the horizon."""
@@ -308,8 +357,6 @@ def _scale(x: Floats, k: int, one: float) -> float:
     return float(np.abs(apart).sum() + 6.0 * guess) / (len(apart) + 6.0)
 
 
-def _eta(left: float, step: float, scale: float) -> float:
-    """Horizons until the limit if it goes on by so much a horizon; 50 = not in sight."""
-    if math.isnan(left):
-        return math.nan
-    return 50.0 if step <= 0.002 * scale else min(50.0, max(left, 0.0) / step)
+def _grown(x: Floats, one: float) -> int:
+    """Ticks since it last stood at its lowest, or a usual move above."""
+    return len(x) - 1 - int(np.flatnonzero(x <= x.min() + one)[-1])

@@ -16,7 +16,7 @@ from onward.data.events import Call, Event, Sample, Step
 from onward.features.resources.blame import Growth
 from onward.features.resources.peaks import Peaks
 from onward.features.resources.readings import readings
-from onward.features.resources.series import Series
+from onward.features.resources.series import NAMES, Series
 from onward.models.blend import Span
 from onward.models.outlook import Ahead, Head, Outlook, exhaustion_minutes
 from onward.serving.answers.base import Part
@@ -147,7 +147,7 @@ class _State(msgspec.Struct):
     host: str
 
 
-_VERSION = 1
+_VERSION = 2
 
 
 class ForecastAnswerer:
@@ -164,8 +164,11 @@ class ForecastAnswerer:
         self._model = ""
 
     def use(self, part: Part | None) -> None:
-        """Forecast with this model from the next reading on; None = by the trend."""
-        if part is None or not part.beats_peer:
+        """Forecast with this model from the next reading on; None = by the trend.
+
+        So it is where the model is of other columns, as that of an older version.
+        """
+        if part is None or not part.beats_peer or part.names not in ((), NAMES):
             self._head, self._model = None, ""
             return
         try:

@@ -122,7 +122,7 @@ def _filling(p: Plan) -> Shape:
     def held(m: float) -> float:
         floor = p["base"] + rate * m
         high = max(p["top"] + 0.3 * rate * m, floor)
-        return floor + (high - floor) * (m % p["period"]) / p["period"]
+        return float(floor + (high - floor) * (m % p["period"]) / p["period"])
 
     return held
 

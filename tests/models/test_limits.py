@@ -34,7 +34,7 @@ def test_a_row_under_another_limit_is_that_of_a_series_with_that_limit() -> None
         (place,) = np.flatnonzero((fresh.seq == seq) & (fresh.X[:, 0] == row[0]))
         known = fresh.y[place, 1]
         # a series' usual move has a floor that is a share of the limit, which both rest on
-        loose = [0.5 if name in {"headroom", "grown"} else 0.02 for name in LEAK_NAMES]
+        loose = [0.5 if name in {"headroom", "grown"} else 0.05 for name in LEAK_NAMES]
         assert np.allclose(fresh.X[place, columns], row[columns], loose, loose, equal_nan=True)
         assert np.isnan(known) or known == y[1]
         checked += 1

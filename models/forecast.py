@@ -43,7 +43,7 @@ LIMITS = 4
 """Other limits that each row is learned from under, beside its own."""
 FOLDS = 3
 """Parts of the series that the calibration is found across."""
-BAR = 0.3
+BAR = 0.4
 """Calibrated P(exhausted within ten minutes) at which an alarm is raised."""
 
 _SHARED: dict[str, Any] = {

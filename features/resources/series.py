@@ -42,9 +42,11 @@ _EXTREMES = (6, 12, 24, 96)
 _SLOPES = (4, 8, 16, 32, 64)
 _REACHES = (4, 8, 16, 32)
 TOPS = 8
-"""Heights that it fell from, as many as are remembered."""
+"""Heights that it turned back from, as many as are remembered."""
 PASSED = 0.1
-"""A height is passed once it is exceeded by so much of a drop."""
+"""A height is passed once it is exceeded by so much of the last fall."""
+TURN = 0.25
+"""It turned once it went back by this share of all that it ever moved through."""
 _RECENT = 64
 """Ticks whose lowest is where a growth began."""
 
@@ -147,7 +149,12 @@ class Series(msgspec.Struct):
     """Where it stood before it fell, a running mean."""
     drop_size: float = 0.0
     tops: list[float] = []
-    """Where it stood before it fell, the last times."""
+    """Where it turned back, however slowly, the last times."""
+    turn: float = 0.0
+    """The highest since it last turned up, or the lowest since it turned back."""
+    falling: bool = False
+    fall: float = 0.0
+    """How far it fell from the last of `tops`."""
     day: dict[int, float] = {}
     """Part of the day -> how it stood then, later days counting more."""
 
@@ -189,15 +196,29 @@ class Series(msgspec.Struct):
         if len(self.values) >= 2 * TICKS:
             del self.values[:-TICKS]
         self.low, self.high = min(self.low, used), max(self.high, used)
+        self._learn_turn(used)
         phase = self._phase(0.0)
         known = self.day.get(phase)
         self.day[phase] = used if known is None else known + 0.3 * (used - known)
+
+    def _learn_turn(self, used: float) -> None:
+        """Whether it turned: a good part of all that it ever moved through, and no noise."""
+        far = max(4.0 * self.moved, TURN * (self.high - self.low))
+        if self.falling:
+            self.turn = min(self.turn, used)
+            self.fall = max(self.fall, self.tops[-1] - used)
+            if used > self.turn + far:
+                self.falling, self.turn = False, used
+        elif self.n == 1 or used >= self.turn:
+            self.turn = used
+        elif used < self.turn - far:
+            self.tops = [*self.tops[1 - TOPS :], self.turn]
+            self.falling, self.fall, self.turn = True, self.turn - used, used
 
     def _drop(self, size: float) -> None:
         rate = 0.5 if self.drops else 1.0
         self.drop_top += rate * (self.values[-1] - self.drop_top)
         self.drop_size += rate * (size - self.drop_size)
-        self.tops = [*self.tops[1 - TOPS :], self.values[-1]]
         self.drops += 1
         self.dropped_n = self.n
 
@@ -308,18 +329,18 @@ class Series(msgspec.Struct):
         )
 
     def _turns(self, now: float, left: float) -> tuple[float, float, float]:
-        """Where it would fall again, if it went on as before.
+        """Where it would turn back, if it went on as before.
 
         The next height lies above the last by as much as the last above the one before it. Given
         are: what is left there, as a share of what is left now (0 once it is passed); how far it
-        lies behind, in drops; and from how many such heights it came back.
+        lies behind, in falls; and from how many such heights it came back.
         """
         if not self.tops:
             return math.nan, math.nan, 0.0
         ceiling = self.tops[-1] + max(0.0, self.tops[-1] - self.tops[-2 % len(self.tops)])
-        over = (now - ceiling) / max(self.drop_size, 1e-12)
+        over = (now - ceiling) / max(self.fall, 1e-12)
         behind = 0.0 if over >= PASSED else 1.0 + (now - ceiling) / left
-        near = now - PASSED * self.drop_size
+        near = now - PASSED * self.fall
         return behind, max(-1.0, min(1.0, over)), sum(top >= near for top in self.tops)
 
     def _day(self, k: int, now: float) -> float:

@@ -3,9 +3,9 @@
 Whether a leak hits its limit or turns back before depends, in a recording, on where the limit was
 set. A model that learns from few kinds of leaks learns that, too: this kind turns, that one does
 not. So rows are learned from once more under limits drawn anew, above all that was used before:
-what is used does not depend on a limit that was not reached. So every kind of growth is seen to
-exhaust a limit as often as it is seen to turn before one, and what is learned is where it goes
-and how surely, not which kinds the recording holds.
+what is used does not depend on a limit that was not reached. So every kind of growth is seen both
+to exhaust a limit and to turn before one, and what is learned is where it goes and how surely, not
+which kinds the recording holds.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def under_other_limits(rows: Rows, *, times: int, seed: int = 0) -> Rows:
     """Rows of `onward.models.forecast`, so many times, each under a limit of its own.
 
     Rows are left out where more had been used before than the limit allows, or where the log
-    ends before it is known whether the limit came. Only the columns of
-    `onward.features.resources.series.LEAK_NAMES` and those of the slopes' reach are those under
-    the new limit; the move, which knows no limit, is not told again (NaN).
+    ends before it is known whether the limit came. The columns of
+    `onward.features.resources.series.LEAK_NAMES` are those under the new limit, the others stay as
+    they were; the move, which knows no limit, is not told again (NaN).
     """
     draw = np.random.default_rng(seed)
     return stacked([_anew(rows, draw) for _ in range(times)])

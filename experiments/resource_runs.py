@@ -2,7 +2,7 @@
 
 Run::
 
-    python experiments/resource_runs.py --out FILE.parquet [--runs 208] [--seed 0]
+    python experiments/resource_runs.py --out FILE.parquet [--runs 208] [--seed 0] [--others]
 
 Each run is a process of its own (`experiments.resource_worker`) under a limit that the kernel
 enforces: address space, a small tmpfs (where one may be mounted, else a limit of file size), its
@@ -54,6 +54,12 @@ MIX = (
     ("cpu", "flat"),
 )
 """What is run, in turn."""
+OTHERS = tuple(
+    (kind, shape)
+    for shape in ("bursts", "stages", "filling", "waves", "surge", "ebb")
+    for kind in ("memory", "disk", "files", "processes")
+)
+"""Kinds that the bundled runs do not have, to judge on."""
 
 
 def plans(
@@ -63,15 +69,20 @@ def plans(
     scale: float = 60.0,
     minutes: float = 200.0,
     shapes: Collection[str] = (),
+    others: bool = False,
 ) -> list[Any]:
     """So many plans, drawn by seed; ``minutes`` is the longest series time; empty = all shapes."""
-    draw = random.Random(seed)
-    made = [_plan(number, draw, scale, minutes) for number in range(count)]
+    draw, mix = random.Random(seed), OTHERS if others else MIX
+    made = [
+        _plan(number, draw, scale, minutes, of=mix[number % len(mix)]) for number in range(count)
+    ]
     return [plan for plan in made if not shapes or plan["shape"] in shapes]
 
 
-def _plan(number: int, draw: random.Random, scale: float, minutes: float) -> dict[str, Any]:
-    kind, shape = MIX[number % len(MIX)]
+def _plan(
+    number: int, draw: random.Random, scale: float, minutes: float, *, of: tuple[str, str]
+) -> dict[str, Any]:
+    kind, shape = of
     base = draw.uniform(0.1, 0.45)
     limit = {
         "memory": draw.randint(12, 48) * MIB,
@@ -269,6 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=200.0, help="longest series time")
     parser.add_argument("--scale", type=float, default=60.0, help="series seconds a real second")
     parser.add_argument("--shapes", nargs="*", default=(), help="only these, of the runs drawn")
+    parser.add_argument("--others", action="store_true", help="kinds that are not bundled")
     given = parser.parse_args(arguments)
     todo = plans(
         given.runs,
@@ -276,6 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scale=given.scale,
         minutes=given.minutes,
         shapes=given.shapes,
+        others=given.others,
     )
     runs = sorted(record(todo, at_once=given.at_once), key=lambda samples: samples[0].host[-4:])
     count = write_parquet((sample for samples in runs for sample in samples), given.out)

@@ -2,7 +2,7 @@
 
 Run::
 
-    python experiments/resource_runs.py --out FILE.parquet [--runs 208] [--seed 0] [--others]
+    python experiments/resource_runs.py --out FILE.parquet [--runs 208] [--seed 0] [--more]
 
 Each run is a process of its own (`experiments.resource_worker`) under a limit that the kernel
 enforces: address space, a small tmpfs (where one may be mounted, else a limit of file size), its
@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -36,6 +37,7 @@ import psutil
 
 from onward.data.events import Sample
 from onward.data.exporters.parquet import write_parquet
+from onward.data.importers import read_parquet
 
 __all__ = ["main", "plans", "record"]
 
@@ -54,12 +56,12 @@ MIX = (
     ("cpu", "flat"),
 )
 """What is run, in turn."""
-OTHERS = tuple(
+MORE = tuple(
     (kind, shape)
     for shape in ("bursts", "stages", "filling", "waves", "surge", "ebb")
     for kind in ("memory", "disk", "files", "processes")
 )
-"""Kinds that the bundled runs do not have, to judge on."""
+"""Further shapes, which were recorded later."""
 
 
 def plans(
@@ -69,10 +71,10 @@ def plans(
     scale: float = 60.0,
     minutes: float = 200.0,
     shapes: Collection[str] = (),
-    others: bool = False,
+    more: bool = False,
 ) -> list[Any]:
     """So many plans, drawn by seed; ``minutes`` is the longest series time; empty = all shapes."""
-    draw, mix = random.Random(seed), OTHERS if others else MIX
+    draw, mix = random.Random(seed), MORE if more else MIX
     made = [
         _plan(number, draw, scale, minutes, of=mix[number % len(mix)]) for number in range(count)
     ]
@@ -280,7 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=200.0, help="longest series time")
     parser.add_argument("--scale", type=float, default=60.0, help="series seconds a real second")
     parser.add_argument("--shapes", nargs="*", default=(), help="only these, of the runs drawn")
-    parser.add_argument("--others", action="store_true", help="kinds that are not bundled")
+    parser.add_argument("--more", action="store_true", help="the further shapes")
+    parser.add_argument("--append", action="store_true", help="keep what the file holds")
     given = parser.parse_args(arguments)
     todo = plans(
         given.runs,
@@ -288,10 +291,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scale=given.scale,
         minutes=given.minutes,
         shapes=given.shapes,
-        others=given.others,
+        more=given.more,
     )
     runs = sorted(record(todo, at_once=given.at_once), key=lambda samples: samples[0].host[-4:])
-    count = write_parquet((sample for samples in runs for sample in samples), given.out)
+    before = list(read_parquet(given.out)) if given.append else []
+    fresh = (sample for samples in runs for sample in samples)
+    count = write_parquet(chain(before, fresh), given.out)
     print(f"{len(runs)} runs, {count} readings, {given.out.stat().st_size:,} bytes")
     return 0
 

@@ -2,7 +2,7 @@
 
 Run::
 
-    python experiments/resource_runs.py --out FILE.parquet [--runs 208] [--seed 0]
+    python experiments/resource_runs.py --out FILE.parquet [--runs 208] [--seed 0] [--more]
 
 Each run is a process of its own (`experiments.resource_worker`) under a limit that the kernel
 enforces: address space, a small tmpfs (where one may be mounted, else a limit of file size), its
@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -36,6 +37,7 @@ import psutil
 
 from onward.data.events import Sample
 from onward.data.exporters.parquet import write_parquet
+from onward.data.importers import read_parquet
 
 __all__ = ["main", "plans", "record"]
 
@@ -54,6 +56,12 @@ MIX = (
     ("cpu", "flat"),
 )
 """What is run, in turn."""
+MORE = tuple(
+    (kind, shape)
+    for shape in ("bursts", "stages", "filling", "waves", "surge", "ebb")
+    for kind in ("memory", "disk", "files", "processes")
+)
+"""Further shapes, which were recorded later."""
 
 
 def plans(
@@ -63,15 +71,20 @@ def plans(
     scale: float = 60.0,
     minutes: float = 200.0,
     shapes: Collection[str] = (),
+    more: bool = False,
 ) -> list[Any]:
     """So many plans, drawn by seed; ``minutes`` is the longest series time; empty = all shapes."""
-    draw = random.Random(seed)
-    made = [_plan(number, draw, scale, minutes) for number in range(count)]
+    draw, mix = random.Random(seed), MORE if more else MIX
+    made = [
+        _plan(number, draw, scale, minutes, of=mix[number % len(mix)]) for number in range(count)
+    ]
     return [plan for plan in made if not shapes or plan["shape"] in shapes]
 
 
-def _plan(number: int, draw: random.Random, scale: float, minutes: float) -> dict[str, Any]:
-    kind, shape = MIX[number % len(MIX)]
+def _plan(
+    number: int, draw: random.Random, scale: float, minutes: float, *, of: tuple[str, str]
+) -> dict[str, Any]:
+    kind, shape = of
     base = draw.uniform(0.1, 0.45)
     limit = {
         "memory": draw.randint(12, 48) * MIB,
@@ -269,6 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=200.0, help="longest series time")
     parser.add_argument("--scale", type=float, default=60.0, help="series seconds a real second")
     parser.add_argument("--shapes", nargs="*", default=(), help="only these, of the runs drawn")
+    parser.add_argument("--more", action="store_true", help="the further shapes")
+    parser.add_argument("--append", action="store_true", help="keep what the file holds")
     given = parser.parse_args(arguments)
     todo = plans(
         given.runs,
@@ -276,9 +291,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         scale=given.scale,
         minutes=given.minutes,
         shapes=given.shapes,
+        more=given.more,
     )
     runs = sorted(record(todo, at_once=given.at_once), key=lambda samples: samples[0].host[-4:])
-    count = write_parquet((sample for samples in runs for sample in samples), given.out)
+    before = list(read_parquet(given.out)) if given.append else []
+    fresh = (sample for samples in runs for sample in samples)
+    count = write_parquet(chain(before, fresh), given.out)
     print(f"{len(runs)} runs, {count} readings, {given.out.stat().st_size:,} bytes")
     return 0
 

@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from math import exp
+from math import exp, pi, sin
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -92,6 +92,65 @@ def _flat(p: Plan) -> Shape:
     return lambda m: float(p["base"])
 
 
+def _bursts(p: Plan) -> Shape:
+    """Grows by jumps of any size at any time."""
+    draw, rate = random.Random(p["seed"]), (1.05 - p["base"]) / p["length"]
+    jumps, at = [], p["onset"]
+    while at < 1000.0:
+        at += draw.expovariate(1.0 / p["hold"])
+        jumps.append((at, draw.expovariate(1.0 / (rate * p["hold"]))))
+    return lambda m: float(p["base"] + sum(size for when, size in jumps if when <= m))
+
+
+def _stages(p: Plan) -> Shape:
+    """Grows at a pace that changes now and then, and rests at times."""
+    draw, rate = random.Random(p["seed"]), (1.05 - p["base"]) / p["length"]
+    paces = [rate * draw.choice((0.0, 0.5, 1.0, 2.0)) for _ in range(200)]
+
+    def held(m: float) -> float:
+        whole, part = divmod(max(0.0, m - p["onset"]), p["period"])
+        done = sum(paces[: int(whole)]) * p["period"]
+        return float(p["base"] + done + paces[int(whole)] * part)
+
+    return held
+
+
+def _filling(p: Plan) -> Shape:
+    """Frees ever less: the floor rises towards a top that stays, or rises slowly."""
+    rate = (0.97 - p["base"]) / p["length"]
+
+    def held(m: float) -> float:
+        floor = p["base"] + rate * m
+        high = max(p["top"] + 0.3 * rate * m, floor)
+        return float(floor + (high - floor) * (m % p["period"]) / p["period"])
+
+    return held
+
+
+def _waves(p: Plan) -> Shape:
+    """Swings around what slowly grows, or does not."""
+    rate = (0.9 - p["base"]) / p["length"] if p["creep"] else 0.0
+    swing = 0.3 * (p["top"] - p["base"])
+    return lambda m: (
+        p["base"] + rate * m + swing * (1.0 + sin(2.0 * pi * m / p["period"] - pi / 2.0))
+    )
+
+
+def _surge(p: Plan) -> Shape:
+    """A slow begin, a steep middle, and then it stays: below the limit, or not."""
+    top = 1.1 if p["creep"] else p["top"]
+    middle, wide = p["onset"] + p["length"] / 2.0, p["length"] / 10.0
+    return lambda m: p["base"] + (top - p["base"]) / (1.0 + exp((middle - m) / wide))
+
+
+def _ebb(p: Plan) -> Shape:
+    """Grows, and goes back as slowly."""
+    return lambda m: (
+        p["base"]
+        + (p["top"] - p["base"]) * max(0.0, 1.0 - abs(m - p["onset"] - p["length"]) / p["length"])
+    )
+
+
 SHAPES: dict[str, Callable[[Plan], Shape]] = {
     "steady": _steady,
     "accelerating": _accelerating,
@@ -101,6 +160,12 @@ SHAPES: dict[str, Callable[[Plan], Shape]] = {
     "peak": _peak,
     "plateau": _plateau,
     "flat": _flat,
+    "bursts": _bursts,
+    "stages": _stages,
+    "filling": _filling,
+    "waves": _waves,
+    "surge": _surge,
+    "ebb": _ebb,
 }
 
 

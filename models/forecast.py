@@ -4,6 +4,10 @@ Three quantile models (10, 50, 90 %) of the move over a horizon, in units of how
 usually moves in such a time, and one model of P(exhausted within the horizon). The horizon is a
 column, so that four models serve all; they leave as one ONNX file. They are trained on many
 series; what a single one does otherwise is corrected online by `onward.models.outlook`.
+
+P(exhausted) rests on what is the same for all leaks: it sees only where the slopes lead and what
+speaks against it (`LEAK_NAMES`), each of which moves it one way only, and learns under many limits
+(`onward.models.limits`).
 """
 
 from __future__ import annotations
@@ -17,11 +21,12 @@ from numpy.typing import NDArray
 from onward.data.errors import NotEnoughData
 from onward.data.events import Event, Sample
 from onward.features.resources.readings import Reading, readings
-from onward.features.resources.series import NAMES, VERSION, Series
+from onward.features.resources.series import LEAK_NAMES, NAMES, VERSION, Series
 from onward.models import calibrate
-from onward.models.base import Matrix, Probabilities, Rows
+from onward.models.base import Matrix, Probabilities, Rows, stacked
 from onward.models.blend import MISS
 from onward.models.graph import side_by_side
+from onward.models.limits import under_other_limits
 from onward.models.outlook import LEAST, STEP_BORDERS, UNIT
 from onward.models.trees import Trees
 
@@ -34,9 +39,11 @@ STRIDE = 3
 """Every so many ticks teach; neighbours tell nearly the same."""
 CLIP = 20.0
 """Moves beyond so many scales teach no more than this."""
+LIMITS = 4
+"""Other limits that each row is learned from under, beside its own."""
 FOLDS = 3
 """Parts of the series that the calibration is found across."""
-BAR = 0.3
+BAR = 0.4
 """Calibrated P(exhausted within ten minutes) at which an alarm is raised."""
 
 _SHARED: dict[str, Any] = {
@@ -57,9 +64,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
         for q in QUANTILES
     },
     "exhausted": _SHARED
-    | {"objective": "binary", "rounds": 80, "num_leaves": 9, "learning_rate": 0.08},
+    | {
+        "objective": "binary",
+        "rounds": 120,
+        "num_leaves": 5,
+        "learning_rate": 0.08,
+        "min_data_in_leaf": 300,
+        "feature_fraction": 0.8,
+        "monotone_constraints": [LEAK_NAMES.get(name, 0) for name in NAMES],
+    },
 }
 """LightGBM's parameters of each head, by its name, in the order of the output."""
+_LEAK = np.array([name in LEAK_NAMES for name in NAMES])
 
 
 # -- rows -----------------------------------------------------------------------------------------
@@ -84,10 +100,11 @@ def points(events: Iterable[tuple[int, Event]]) -> Iterator[Point]:
 
 
 def rows(events: Iterable[tuple[int, Event]]) -> Rows:
-    """What the log teaches; ``y`` (n, 2): the move in `UNIT` scales, 1 where it was exhausted.
+    """What the log teaches.
 
-    Either is NaN where it is not known: the log ends before the horizon does, there is no limit,
-    or it was exhausted already.
+    ``y`` (n, 3): the move in `UNIT` scales; 1 where it was exhausted; how high it rose by then, as
+    a share of what was left. Each is NaN where it is not known: the log ends before the horizon
+    does (but for the last, which then is so far), there is no limit, or it was exhausted already.
     """
     return rows_of(points(events))
 
@@ -97,7 +114,8 @@ class _Track(NamedTuple):
 
     values: list[float]
     full: list[bool]
-    limits: list[bool]
+    left: list[float]
+    """What is left; NaN where exhaustion is not asked about."""
     asked: list[tuple[int, int, Matrix, Floats, tuple[int, ...]]]
 
 
@@ -114,7 +132,7 @@ def rows_of(found: Iterable[Point], *, stride: int = STRIDE) -> Rows:
         track = tracks[key]
         track.values.append(one.values[-1])
         track.full.append(one.refused)
-        track.limits.append(one.limit > 0.0 and not one.percent)
+        track.left.append(np.nan if one.percent or one.refused else one.left())
         if one.n % stride == 0 and one.n > 3:
             view = one.view()
             track.asked.append((seq, one.n - 1, view.X, view.scale, view.steps))
@@ -135,7 +153,7 @@ def _table(tracks: dict[str, _Track]) -> Rows:
     if not X:
         return Rows(
             np.empty((0, len(NAMES)), np.float32),
-            np.empty((0, 2)),
+            np.empty((0, 3)),
             np.empty(0, object),
             np.empty(0, np.int64),
         )
@@ -145,13 +163,15 @@ def _table(tracks: dict[str, _Track]) -> Rows:
 
 
 def _truth(track: _Track, ever: NDArray[Any], tick: int, k: int, scale: float) -> list[float]:
-    """The move over k ticks in scales, and whether it was exhausted by then."""
-    end = tick + k
+    """The move over k ticks in scales, whether it was exhausted by then, how high it rose."""
+    end, now, left = tick + k, track.values[tick], track.left[tick]
     known = end < len(track.values)
-    move = (track.values[end] - track.values[tick]) / (UNIT * scale) if known else np.nan
+    move = (track.values[end] - now) / (UNIT * scale) if known else np.nan
     full = ever[min(end, len(track.full) - 1) + 1] - ever[tick + 1] > 0
-    asked = track.limits[tick] and not track.full[tick] and (known or full)
-    return [float(np.clip(move, -CLIP / UNIT, CLIP / UNIT)), float(full) if asked else np.nan]
+    asked = not np.isnan(left) and (known or full)
+    rise = (max(track.values[tick + 1 : end + 1], default=now) - now) / left
+    bounded = float(np.clip(move, -CLIP / UNIT, CLIP / UNIT))
+    return [bounded, float(full) if asked else np.nan, rise]
 
 
 # -- the model -------------------------------------------------------------------------------------
@@ -216,7 +236,7 @@ class Forecast:
     def _fit_exhausted(self, limited: Rows, seed: int) -> None:
         y = limited.y[:, 1]
         try:
-            self._heads["exhausted"].fit(limited.X, y, seed=seed)
+            self._heads["exhausted"] = self._exhausted(limited, seed)
         except NotEnoughData:
             self._foresees = False
             return
@@ -225,15 +245,22 @@ class Forecast:
         said = np.full(len(y), np.nan)
         for held in range(FOLDS):
             inside, outside = part == held, part != held
-            trees = Trees(self._settings["exhausted"], names=NAMES)
             try:
-                trees.fit(limited.X[outside], y[outside], seed=seed)
+                trees = self._exhausted(limited[outside], seed)
             except NotEnoughData:
                 continue
             said[inside] = trees.predict(limited.X[inside])
         known = np.isfinite(said)
         if known.any() and 0.0 < y[known].mean() < 1.0:
             self._calibrator = calibrate.fit("beta", said[known], y[known])
+
+    def _exhausted(self, limited: Rows, seed: int) -> Trees:
+        """The last head, learned from the rows as they are and under other limits."""
+        trees = Trees(self._settings["exhausted"], names=NAMES)
+        if limited.y[:, 1].any():
+            limited = stacked([limited, under_other_limits(limited, times=LIMITS, seed=seed)])
+        trees.fit(np.where(_LEAK, limited.X, np.float32(np.nan)), limited.y[:, 1], seed=seed)
+        return trees
 
     def predict(self, X: Matrix) -> Probabilities:
         """(n, 4): the quantiles, in `UNIT` scales, and the raw probability of exhaustion."""
@@ -299,7 +326,7 @@ def peers(train: Rows, test: Rows) -> dict[str, Probabilities]:
     }
     known = train.y[np.isfinite(train.y[:, 0]), 0]
     low, high = np.quantile(known, [QUANTILES[0], QUANTILES[2]]) if len(known) else (-1.0, 1.0)
-    reached = test.X[:, NAMES.index("eta_8")] <= 1.0
+    reached = test.X[:, NAMES.index("reach_8")] >= 1.0
     full = test.X[:, NAMES.index("full_share")] >= 0.9
     middles = {
         "persistence": np.zeros(len(test)),

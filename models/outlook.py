@@ -32,7 +32,7 @@ STEP_BORDERS = (2, 7, 20)
 """Horizons in ticks up to which one widening of the intervals holds."""
 LEAST = 1e-6
 """The narrowest side of an interval before it is stretched, in scales."""
-_ETA_8 = NAMES.index("eta_8")
+_REACH_8 = NAMES.index("reach_8")
 
 
 class Head(NamedTuple):
@@ -161,8 +161,13 @@ class Outlook(msgspec.Struct):
 
 def _p_by_trend(X: NDArray[np.float32]) -> list[float]:
     """Without a model: by when the trend of the last eight ticks reaches the limit."""
-    etas = X[:, _ETA_8].tolist()
-    return [0.0 if isnan(eta) else 1.0 / (1.0 + exp(min(60.0, 8.0 * (eta - 1.0)))) for eta in etas]
+    return [_p_by_reach(reach) for reach in X[:, _REACH_8].tolist()]
+
+
+def _p_by_reach(reach: float) -> float:
+    if not reach > 0.0:
+        return 0.0
+    return 1.0 / (1.0 + exp(min(60.0, 8.0 * (1.0 / reach - 1.0))))
 
 
 def _widened(

@@ -5,7 +5,9 @@ and of amounts the last counts. A series keeps its last ticks, how it usually st
 of day, how and where it fell, and gives from them, for a horizon of some ticks, differences over
 lags and windows, slopes and distances to the limit. All are divided by how much this very series
 moves in such a time, so that a phone's memory and a server's disk look alike, and what is learned
-from one machine holds on another.
+from one machine holds on another. What is about the limit (`LEAK_NAMES`) is the same for every
+leak: the share of what is left that each slope takes within the horizon, for how long it has grown,
+and where it would turn back if it did as before.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from onward.features.dumps import version_of
 
-__all__ = ["FULL", "HORIZONS_MIN", "NAMES", "TICKS", "VERSION", "Series", "View"]
+__all__ = ["FULL", "HORIZONS_MIN", "LEAK_NAMES", "NAMES", "TICKS", "VERSION", "Series", "View"]
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +42,15 @@ _MEANS = (3, 6, 12, 24, 48, 96)
 _MEDIANS = (5, 11, 25)
 _EXTREMES = (6, 12, 24, 96)
 _SLOPES = (4, 8, 16, 32, 64)
-_ETAS = (4, 8, 16, 32)
+_REACHES = (4, 8, 16, 32)
+TOPS = 8
+"""Heights that it turned back from, as many as are remembered."""
+PASSED = 0.1
+"""A height is passed once it is exceeded by so much of the last fall."""
+TURN = 0.25
+"""It turned once it went back by this share of all that it ever moved through."""
+_RECENT = 64
+"""Ticks whose lowest is where a growth began."""
 
 _UNIT_NAMES = (
     *(f"lag_{w}" for w in _LAGS),
@@ -57,13 +67,27 @@ NAMES: tuple[str, ...] = (
     *(f"slope_{w}" for w in _SLOPES),
     *("lag_h", "lag_2h", "mean_h", "mean_2h", "day"),
     *("scale_share", "scale_ratio", "recent_ratio", "turn", "still", "rises", "falls"),
-    *(f"eta_{w}" for w in _ETAS),
-    *("eta_h", "eta_2h", "full_share", "since_drop", "drops", "drop_share", "cycle_part"),
+    *(f"reach_{w}" for w in _REACHES),
+    *("reach_h", "reach_2h", "grown"),
+    *("full_share", "since_drop", "drops", "drop_share", "cycle_part"),
+    *("ceiling", "over_ceiling", "came_back"),
 )
 """Names of the numbers in a row, in order."""
 _MEANING = 1
 VERSION = version_of(_MEANING, NAMES)
 """Changes whenever the meaning of a number changes."""
+
+LEAK_NAMES: dict[str, int] = {
+    "steps": 0,
+    **{f"reach_{w}": 1 for w in _REACHES},
+    "headroom": -1,
+    "grown": 1,
+    "full_share": 1,
+    "ceiling": -1,
+    "over_ceiling": 1,
+    "came_back": -1,
+}
+"""What tells whether the limit comes: name -> 1 where more of it makes that likelier, -1 less."""
 
 
 _MEAN_6, _MEAN_24, _MEDIAN_11 = map(_UNIT_NAMES.index, ("mean_6", "mean_24", "median_11"))
@@ -129,6 +153,13 @@ class Series(msgspec.Struct):
     drop_top: float = 0.0
     """Where it stood before it fell, a running mean."""
     drop_size: float = 0.0
+    tops: list[float] = []
+    """Where it turned back, however slowly, the last times."""
+    turn: float = 0.0
+    """The highest since it last turned up, or the lowest since it turned back."""
+    falling: bool = False
+    fall: float = 0.0
+    """How far it fell from the last of `tops`."""
     day: dict[int, float] = {}
     """Part of the day -> how it stood then, later days counting more."""
 
@@ -170,9 +201,24 @@ class Series(msgspec.Struct):
         if len(self.values) >= 2 * TICKS:
             del self.values[:-TICKS]
         self.low, self.high = min(self.low, used), max(self.high, used)
+        self._learn_turn(used)
         phase = self._phase(0.0)
         known = self.day.get(phase)
         self.day[phase] = used if known is None else known + 0.3 * (used - known)
+
+    def _learn_turn(self, used: float) -> None:
+        """Whether it turned: a good part of all that it ever moved through, and no noise."""
+        far = max(4.0 * self.moved, TURN * (self.high - self.low))
+        if self.falling:
+            self.turn = min(self.turn, used)
+            self.fall = max(self.fall, self.tops[-1] - used)
+            if used > self.turn + far:
+                self.falling, self.turn = False, used
+        elif self.n == 1 or used >= self.turn:
+            self.turn = used
+        elif used < self.turn - far:
+            self.tops = [*self.tops[1 - TOPS :], self.turn]
+            self.falling, self.fall, self.turn = True, self.turn - used, used
 
     def _drop(self, size: float) -> None:
         rate = 0.5 if self.drops else 1.0
@@ -190,6 +236,12 @@ class Series(msgspec.Struct):
             return SPARSE_STEPS
         return tuple(max(1, round(60.0 * h / self.tick_s)) for h in HORIZONS_MIN)
 
+    def left(self) -> float:
+        """What is left until it counts as exhausted, at least a thousandth; NaN = no limit."""
+        if not self.limit > 0.0:
+            return math.nan
+        return max(FULL * self.limit - self.values[-1], 1e-3 * self.limit)
+
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # readings may be absurd
     def view(self) -> View:
         """What is known now, at each horizon; the series must have a tick."""
@@ -205,7 +257,9 @@ class Series(msgspec.Struct):
         base = self._base(x, head, now)
         shared = self._shared(x, moves, one, slopes)
         steps = self.steps()
-        left = self.limit - now
+        left = self.left()
+        grown = _grown(x[-_RECENT:], one)
+        turns = self._turns(now, left)
         wide = self.limit if self.limit > 0.0 else abs(now) + 1e-9
         rows, scales, experts = np.empty((len(steps), len(NAMES))), [], []
         for place, k in enumerate(steps):
@@ -220,9 +274,10 @@ class Series(msgspec.Struct):
                 *[part / scale for part in parts],
                 *(scale / wide, one / scale),
                 *shared[:5],
-                *[_eta(left, slopes[w] * k, scale) for w in _ETAS],
-                *(_eta(left, back, scale), _eta(left, far / 2.0, scale)),
+                *[slopes[w] * k / left for w in _REACHES],
+                *(back / left, far / 2.0 / left, math.log2((grown + 0.5) / k)),
                 *shared[5:],
+                *turns,
             )
             scales.append(scale)
             experts.append(self._experts(now, k, slopes, base, day))
@@ -254,7 +309,7 @@ class Series(msgspec.Struct):
             *[min(last[-w:]) - now for w in _EXTREMES],
             *(self.fast - now, self.slow - now, self.low - now, self.high - now),
             *(self.drop_top - now if fell else math.nan, self.drop_size if fell else math.nan),
-            self.limit - now,
+            FULL * self.limit - now,
         ]
 
     def _shared(
@@ -277,6 +332,21 @@ class Series(msgspec.Struct):
             self.drop_top / self.limit if self.drops and self.limit > 0.0 else math.nan,
             min(since / max(period, 1.0), 100.0) if self.drops else math.nan,
         )
+
+    def _turns(self, now: float, left: float) -> tuple[float, float, float]:
+        """Where it would turn back, if it went on as before.
+
+        The next height lies above the last by as much as the last above the one before it. Given
+        are: what is left there, as a share of what is left now (0 once it is passed); how far it
+        lies behind, in falls; and from how many such heights it came back.
+        """
+        if not self.tops:
+            return math.nan, math.nan, 0.0
+        ceiling = self.tops[-1] + max(0.0, self.tops[-1] - self.tops[-2 % len(self.tops)])
+        over = (now - ceiling) / max(self.fall, 1e-12)
+        behind = 0.0 if over >= PASSED else 1.0 + (now - ceiling) / left
+        near = now - PASSED * self.fall
+        return behind, max(-1.0, min(1.0, over)), sum(top >= near for top in self.tops)
 
     def _day(self, k: int, now: float) -> float:
         """How much it usually moves from this time of day to that of the horizon."""
@@ -313,8 +383,6 @@ def _scale(x: Floats, k: int, one: float) -> float:
     return float(np.abs(apart).sum() + 6.0 * guess) / (len(apart) + 6.0)
 
 
-def _eta(left: float, step: float, scale: float) -> float:
-    """Horizons until the limit if it goes on by so much a horizon; 50 = not in sight."""
-    if math.isnan(left):
-        return math.nan
-    return 50.0 if step <= 0.002 * scale else min(50.0, max(left, 0.0) / step)
+def _grown(x: Floats, one: float) -> int:
+    """Ticks since it last stood at its lowest, or a usual move above."""
+    return len(x) - 1 - int(np.flatnonzero(x <= x.min() + one)[-1])

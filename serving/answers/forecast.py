@@ -47,7 +47,7 @@ class _State(msgspec.Struct):
     host: str
 
 
-_VERSION = 1
+_VERSION = 2
 
 
 class ForecastAnswerer:

@@ -91,7 +91,7 @@ def test_onnx_gives_what_the_model_gives(table: Rows, model: Forecast) -> None:
 def test_where_nothing_was_exhausted_nothing_is_foreseen(table: Rows) -> None:
     """Without an exhaustion among the rows the last column is 0, natively and as ONNX."""
     onnxruntime = pytest.importorskip("onnxruntime")
-    calm = Rows(table.X, table.y * [1.0, 0.0], table.group, table.seq)
+    calm = Rows(table.X, table.y * [1.0, 0.0, 0.0], table.group, table.seq)
     model = Forecast(small()).fit(calm)
     session = onnxruntime.InferenceSession(model.to_onnx(), providers=["CPUExecutionProvider"])
     (found,) = session.run(["p"], {"X": table.X[:50]})

@@ -83,6 +83,30 @@ def test_sparse_readings_look_as_many_ticks_ahead() -> None:
     assert walked(noise(20), every_s=300.0).view().steps == SPARSE_STEPS
 
 
+def test_a_slow_turn_is_a_turn() -> None:
+    """Heights are remembered from which it turned back, at once or slowly; noise is no turn."""
+    teeth = walked([100.0 + 10.0 * (m % 20) for m in range(90)], limit=1e3)
+    swings = walked([300.0 - 200.0 * math.cos(m / 6.0) for m in range(90)], limit=1e3)
+
+    assert teeth.tops == [290.0] * 4
+    assert np.allclose(swings.tops, swings.high, rtol=0.01)
+    assert len(swings.tops) == 2
+    assert not walked(noise(90), limit=1e3).tops
+
+
+def test_what_passed_its_old_height_does_not_turn_there() -> None:
+    """Below the height where it fell the ceiling holds; once that is passed nothing is left."""
+    ceiling = NAMES.index("ceiling")
+    teeth = [100.0 + 10.0 * (m % 40) for m in range(80)]
+    below = walked(teeth + teeth[:20], limit=1e3).view().X[0, ceiling]
+    beyond = (
+        walked([*teeth, *(100.0 + 10.0 * m for m in range(60))], limit=1e3).view().X[0, ceiling]
+    )
+
+    assert 0.5 < below < 1.0
+    assert beyond == 0.0
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(-1e12, 1e12, allow_nan=False), min_size=1, max_size=40),

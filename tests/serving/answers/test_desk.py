@@ -1,0 +1,238 @@
+"""The desks around the answerers: what waits, what is behind, which models are taken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.serving.answers.asking import (
+    NAMES,
+    NOW,
+    REQUESTS,
+    ask_all,
+    content,
+    learned,
+    mixed,
+    plain,
+    questions,
+    seat_of,
+    steps,
+)
+
+from onward.data.errors import BundleError, Unavailable
+from onward.data.events import Band, Call, Decision, Event, Verdict
+from onward.serving.answers.base import Part, Seat
+from onward.serving.answers.catalogue import seats
+from onward.serving.answers.desk import MAX_WAITING, Answers, Desk
+from onward.serving.questions import QUESTIONS, Question
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_answer_rests_on_all_that_was_put_before_it(name: str) -> None:
+    """Events wait until a question comes, and then all of them count."""
+    desk = Desk(seat_of(name).answerer)
+    events = mixed()
+    for event in events:
+        desk.put(event)
+    assert desk.waiting == len(events)
+    said = [desk.ask(one.method, REQUESTS[one.name]) for one in questions(name)]
+
+    assert desk.waiting == 0
+    assert [plain(one) for one in said] == ask_all(learned(name, events))
+
+
+def test_decisions_tell_the_desks_nothing() -> None:
+    """Events are put down at every desk, onward's own decisions at none; a dump goes on."""
+    answers, other = Answers(lambda: seats(None)), Answers(lambda: seats(None))
+    call = Call(session=NOW, tool="Bash")
+    before = answers.dump()
+    answers.put(
+        Decision(id="d", call=call, at=1.0, band=Band.EXECUTE, shadow=True, p_success=1.0,
+                 p_approve=1.0, reversible="read_only")
+    )  # fmt: skip
+    assert answers.dump() == before
+    for event in mixed(8):
+        answers.put(event)
+    answers.catch_up()
+    other.load(answers.dump())
+
+    dumps = answers.dump()
+    assert dumps != before
+    assert {name: content(dump) for name, dump in other.dump().items()} == {
+        name: content(dump) for name, dump in dumps.items()
+    }
+    assert answers.fresh().dump() == before
+
+
+@pytest.mark.parametrize("saved", [{}, dict.fromkeys(NAMES, b"no")])
+def test_a_damaged_dump_leaves_the_desks_behind(saved: dict[str, bytes]) -> None:
+    """Desks whose dump is missing or damaged say that they are behind, until they are filled."""
+    answers = Answers(lambda: seats(None))
+    answers.load(saved)
+    answers.put(mixed(1)[0])
+    with pytest.raises(Unavailable, match="still being folded"):
+        answers.ask("hazard", "answer", REQUESTS["hazard"])
+
+    again = answers.fresh()
+    for event in mixed(2):
+        again.put(event)
+    assert again.ask("hazard", "answer", REQUESTS["hazard"]) is not None
+
+
+def test_desks_are_opened_when_they_are_needed() -> None:
+    """Events that came before the desks were opened count like those that came after."""
+    made = []
+
+    def make() -> list[Seat]:
+        made.append(True)
+        return seats(None)
+
+    answers, events = Answers(make), mixed(6)
+    for event in events:
+        answers.put(event)
+    assert not made
+    said = answers.ask("next_task", "answer", REQUESTS["next"])
+
+    assert made == [True]
+    assert said == learned("next_task", events).answer(REQUESTS["next"])
+
+
+class Slow:
+    """An answerer that says how many events it had learned when it was asked, and takes its time.
+
+    >>> Slow().name
+    'slow'
+    """
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.asked, self.go_on = threading.Event(), threading.Event()
+
+    def use(self, part: Part | None) -> None:
+        """Has no model."""
+
+    def learn(self, event: Event) -> None:
+        """Counts; one kind of event it cannot bear."""
+        if isinstance(event, Verdict):
+            raise ValueError(event.id)
+        self.count += 1
+
+    def dump(self) -> bytes:
+        """The count."""
+        return str(self.count).encode()
+
+    def load(self, body: bytes) -> None:
+        """The count again."""
+        self.count = int(body)
+
+    def answer(self, request: None) -> int:
+        """The count, once it may."""
+        self.asked.set()
+        assert self.go_on.wait(60.0)
+        return self.count
+
+
+def test_what_is_put_while_a_question_is_answered_comes_later() -> None:
+    """Putting never waits for an answer; the next answer rests on it."""
+    slow = Slow()
+    desk, said = Desk(slow), list[int]()
+    for event in islice(steps(), 5):
+        desk.put(event)
+    asking = threading.Thread(target=lambda: said.append(desk.ask("answer", None)))
+    asking.start()
+    assert slow.asked.wait(60.0)
+    for event in islice(steps(), 3):
+        desk.put(event)
+    assert desk.waiting == 3
+    slow.go_on.set()
+    asking.join(60.0)
+
+    assert said == [5]
+    assert desk.ask("answer", None) == 8
+
+
+def test_one_event_that_cannot_be_learned_keeps_none_out() -> None:
+    """What an answerer fails on is passed over, and those behind it are learned."""
+    desk = Desk(Slow())
+    for event in islice(steps(), 4):
+        desk.put(event)
+        desk.put(Verdict(id="v", session="s", decision="d", approved=True))
+    desk.catch_up()
+
+    assert desk.dump() == b"4"
+
+
+def test_what_waits_is_bounded() -> None:
+    """Whoever puts one too many takes them in."""
+    desk = Desk(Slow())
+    event = next(steps())
+    for _ in range(MAX_WAITING + 1):
+        desk.put(event)
+
+    assert desk.waiting == 0
+
+
+USES = {system: use for seat in seats(None) for system, use in seat.uses.items()}
+"""Learned system -> how its answerer takes a model."""
+
+
+def _refuses(X: NDArray[np.float32]) -> NDArray[np.float32]:
+    raise BundleError(f"The file is damaged; {len(X)} rows were asked.")
+
+
+def _answers(part: Callable[[str], Part | None]) -> Answers:
+    answers = Answers(lambda: seats(None), part)
+    for event in mixed():
+        answers.put(event)
+    return answers
+
+
+def _asked(answers: Answers, question: Question) -> Any:
+    said = answers.ask(question.system, question.method, REQUESTS[question.name])
+    return plain(said)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        dict.fromkeys(
+            ("calibration", "calibrator", "labels", "kinds", "fixes", "sharpness", "threshold"), 7
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_passed_over(facts: dict[str, Any]) -> None:
+    """A model without its facts, or with others, leaves the peer to answer."""
+    refused = _answers(
+        lambda name: Part("v9", facts, _refuses, True, USES[name].names, USES[name].features)
+    )
+    bare = _answers(lambda name: None)
+    for question in QUESTIONS:
+        assert _asked(refused, question) == _asked(bare, question), question.name
+
+
+@pytest.mark.parametrize("system", USES)
+def test_a_model_of_other_features_is_refused(system: str) -> None:
+    """No answerer takes a model whose columns, or what they mean, are not those it is given."""
+    use = USES[system]
+    for names, features in ((use.names[1:], use.features), (use.names, "of another version")):
+        with pytest.raises(BundleError, match="train again"):
+            use(Part("v9", {}, _refuses, True, names, features))
+
+
+def test_a_model_that_cannot_be_read_is_passed_over() -> None:
+    """Where the bundle's file is damaged the peer answers."""
+
+    def part(name: str) -> Part | None:
+        raise BundleError(f"{name}.json cannot be read.")
+
+    broken, bare = _answers(part), _answers(lambda name: None)
+    for question in QUESTIONS:
+        assert _asked(broken, question) == _asked(bare, question), question.name

@@ -35,7 +35,6 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +50,11 @@ from onward.training.metrics import auc, bootstrap, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.held_out.sets import Floats, History, dealt, judged_rows, read_sets
+from experiments.held_out.sets import Floats, History, judged_rows, read_sets, split
 from experiments.held_out.walk import RATES, Judged, judge, learn, served
 
-__all__ = ["across", "main", "measure", "report", "split"]
+__all__ = ["across", "in_turn", "main", "measure", "report"]
 
-LATER = 0.8
-"""Share of a set that comes before the steps that are judged, where steps have times."""
-PARTS = 3
-"""Parts that the repositories are dealt into, each judged once."""
 COLD = (100, 300, 1000, 3000)
 """Steps after which a start without any model is measured."""
 SETTLED = 500
@@ -100,21 +95,10 @@ def _texts(steps: Iterable[Step]) -> list[str]:
 # -- protocols ------------------------------------------------------------------------------------
 
 
-def split(one: History, others: Sequence[History] = (), *, seed: int = 0) -> Judged:
+def in_turn(one: History, others: Sequence[History] = (), *, seed: int = 0) -> Judged:
     """A set judged on its later steps, or on repositories that were held out in turn."""
-    if one.timed:
-        cut = int(len(one.log) * LATER)
-        early, late = replace(one, log=one.log[:cut]), replace(one, log=one.log[cut:])
-        return _against([early], others, late, seed)
-    home = np.array([event.project for _, event in one.log if isinstance(event, Step)])
-    part = dealt(home, PARTS)
-    found = []
-    for held in range(PARTS):
-        inside = [pair for pair, p in zip(one.log, part, strict=True) if p == held]
-        outside = [pair for pair, p in zip(one.log, part, strict=True) if p != held]
-        train, test = [replace(one, log=outside)], replace(one, log=inside)
-        found.append(_against(train, others, test, seed))
-    return _together(found)
+    found = [_against([train], others, test, seed) for train, test in split(one)]
+    return found[0] if len(found) == 1 else _together(found)
 
 
 def _against(
@@ -203,7 +187,7 @@ def report(train: Sequence[History], test: Sequence[History] | None) -> dict[str
     """All figures, by part."""
     if test is None:
         judged = {
-            one.name: measure(split(one, [other for other in train if other is not one]))
+            one.name: measure(in_turn(one, [other for other in train if other is not one]))
             for one in train
         }
     else:

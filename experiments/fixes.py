@@ -48,7 +48,7 @@ from onward.features.fixes.mined import Mined, mine
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.held_out.sets import History, dealt, read_sets
+from experiments.held_out.sets import History, by_repository, read_sets
 from experiments.mending.figures import measure
 from experiments.mending.judging import Judged, judge, together
 
@@ -56,8 +56,6 @@ __all__ = ["main", "report"]
 
 LATER = 0.5
 """Share of a set that comes before the steps that are judged."""
-PARTS = 3
-"""Parts that the repositories are dealt into, each judged once."""
 BUNDLED = "bundled history"
 
 
@@ -70,17 +68,13 @@ def later_half(mined: Sequence[Mined], others: Sequence[Sequence[Mined]], cut: i
     return judge([early, *others], [one for one in mined if one.seq > cut], by="session")
 
 
-def by_repository(one: History, others: Sequence[Sequence[Mined]]) -> Judged:
+def in_turn(one: History, others: Sequence[Sequence[Mined]]) -> Judged:
     """Each repository judged by models, and after a fold, that never saw it."""
-    home = np.array([event.project for _, event in one.log if isinstance(event, Step)])
-    part = dealt(home, PARTS)
     found = []
-    for held in range(PARTS):
-        inside = [pair for pair, p in zip(one.log, part, strict=True) if p == held]
-        outside = [pair for pair, p in zip(one.log, part, strict=True) if p != held]
+    for train, test in by_repository(one):
         fold = Fixes()
-        known = list(mine(outside, fold))
-        found.append(judge([known, *others], list(mine(inside, fold)), by="project"))
+        known = list(mine(train.log, fold))
+        found.append(judge([known, *others], list(mine(test.log, fold)), by="project"))
     return together(found)
 
 
@@ -103,7 +97,7 @@ def report(
         others = [mined[name] for name in mined if name != one.name]
         found[one.name] = later_half(mined[one.name], others, one.log[int(len(one.log) * LATER)][0])
         if not one.timed:
-            found[f"{one.name} by repository"] = by_repository(one, others)
+            found[f"{one.name} by repository"] = in_turn(one, others)
     return found
 
 

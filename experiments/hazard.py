@@ -36,7 +36,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,16 +54,12 @@ from onward.training.metrics import auc, bootstrap, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.held_out.sets import Floats, History, dealt, read_sets
+from experiments.held_out.sets import Floats, History, read_sets, split
 from experiments.standstills.definition import definition
 from experiments.stuck_runs import runs
 
 __all__ = ["main", "measure", "report"]
 
-LATER = 0.8
-"""Share of a set that comes before the steps that are judged, where steps have times."""
-PARTS = 3
-"""Parts that the repositories are dealt into, each judged once."""
 SOON = 6
 """Steps within which a run that is stuck should raise an alarm."""
 
@@ -117,20 +113,10 @@ def _projects(test: History, rows: Windows) -> NDArray[np.object_]:
     return np.array([project[session] for session in rows.group], object)
 
 
-def split(one: History, more: Sequence[History]) -> Judged:
+def in_turn(one: History, more: Sequence[History]) -> Judged:
     """A set judged on its later steps, or on repositories that were held out in turn."""
     others = _windows(more)
-    if one.timed:
-        cut = int(len(one.log) * LATER)
-        return judge([replace(one, log=one.log[:cut])], others, replace(one, log=one.log[cut:]))
-    home = np.array([getattr(event, "project", "") for _, event in one.log])
-    part = dealt(home, PARTS)
-    found = []
-    for held in range(PARTS):
-        inside = [pair for pair, p in zip(one.log, part, strict=True) if p == held]
-        outside = [pair for pair, p in zip(one.log, part, strict=True) if p != held]
-        if inside and outside:
-            found.append(judge([replace(one, log=outside)], others, replace(one, log=inside)))
+    found = [judge([train], others, test) for train, test in split(one)]
     return Judged(
         np.concatenate([part.y for part in found]),
         np.concatenate([part.literal for part in found]),
@@ -237,7 +223,7 @@ def report(
     judged = {}
     for one in test or train:
         others = [other for other in train if other is not one]
-        judged[one.name] = across(train, one) if test else split(one, others)
+        judged[one.name] = across(train, one) if test else in_turn(one, others)
     whole: dict[str, Any] = {name: measure(found) for name, found in judged.items()}
     answers = served(train)
     whole["stuck_runs"] = stuck(answers)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,23 @@ from onward.data.errors import FormatError, NotFound
 from onward.data.events import Event, Outcome, Prompt, Step
 from onward.data.importers import steps as importer
 
-__all__ = ["Floats", "History", "Log", "dealt", "judged_rows", "read_sets"]
+__all__ = [
+    "Floats",
+    "History",
+    "Log",
+    "by_repository",
+    "dealt",
+    "judged_rows",
+    "read_sets",
+    "split",
+]
 
 Floats = NDArray[np.float64]
 Log = list[tuple[int, Event]]
+LATER = 0.8
+"""Share of a set that comes before the steps that are judged, where steps have times."""
+PARTS = 3
+"""Parts that the repositories are dealt into, each judged once."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,25 @@ def judged_rows(steps: Sequence[Step]) -> NDArray[np.bool_]:
     exits = np.array([step.exit_code is not None for step in steps])
     known = np.array([step.outcome is not Outcome.UNKNOWN and step.tool != "" for step in steps])
     return known & exits if exits.mean() > 0.5 else known
+
+
+def split(one: History) -> Iterator[tuple[History, History]]:
+    """What is learned from and what is judged: the later steps, or repositories in turn."""
+    if one.timed:
+        cut = int(len(one.log) * LATER)
+        yield replace(one, log=one.log[:cut]), replace(one, log=one.log[cut:])
+    else:
+        yield from by_repository(one)
+
+
+def by_repository(one: History) -> Iterator[tuple[History, History]]:
+    """Some repositories held out, the others being learned from, until each was held out once."""
+    part = dealt(np.array([getattr(event, "project", "") for _, event in one.log]), PARTS)
+    for held in range(PARTS):
+        inside = [pair for pair, p in zip(one.log, part, strict=True) if p == held]
+        outside = [pair for pair, p in zip(one.log, part, strict=True) if p != held]
+        if inside and outside:
+            yield replace(one, log=outside), replace(one, log=inside)
 
 
 def dealt(groups: NDArray[np.str_], parts: int) -> NDArray[np.int64]:

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-from experiments.held_out.sets import History, Log, dealt, read_sets
+from experiments.held_out.sets import History, Log, read_sets, split
 
 from onward.data.errors import FormatError, NotFound
 from onward.data.events import Outcome, Step
@@ -27,10 +26,6 @@ from onward.features.next_task.label import frequent, label_of
 
 __all__ = ["Task", "tasks_of"]
 
-LATER = 0.8
-"""Share of a set that comes before the steps that are judged, where steps have times."""
-PARTS = 3
-"""Parts that the repositories are dealt into, each judged once."""
 TRAIN_CASES = 2 / 3
 LEAST_PREFIX = 2
 """Events of a case that must be known before it is asked for the next one."""
@@ -69,7 +64,7 @@ def tasks_of(train: Path, test: Path | None = None) -> dict[str, list[Task]]:
 def _agents(train: Path, test: Path | None) -> dict[str, list[Task]]:
     early = _sets(train)
     if test is None:
-        return {one.name: _split(one) for one in early}
+        return {one.name: _in_turn(one) for one in early}
     known = {one.name: one.log for one in early}
     whole = [pair for one in early for pair in one.log]
     return {one.name: [_task(one, known.get(one.name, whole), one.log)] for one in _sets(test)}
@@ -80,19 +75,8 @@ def _sets(folder: Path) -> list[History]:
     return read_sets(inner) if any(inner.glob("*/steps.jsonl*")) else []
 
 
-def _split(one: History) -> list[Task]:
-    """The later steps, or repositories that are held out in turn."""
-    if one.timed:
-        cut = int(len(one.log) * LATER)
-        return [_task(one, one.log[:cut], one.log[cut:])]
-    home = np.array([getattr(event, "project", "") for _, event in one.log])
-    part, found = dealt(home, PARTS), []
-    for held in range(PARTS):
-        inside = [pair for pair, p in zip(one.log, part, strict=True) if p == held]
-        outside = [pair for pair, p in zip(one.log, part, strict=True) if p != held]
-        if inside and outside:
-            found.append(_task(one, outside, inside))
-    return found
+def _in_turn(one: History) -> list[Task]:
+    return [_task(one, train.log, test.log) for train, test in split(one)]
 
 
 def _task(one: History, train: Log, test: Log) -> Task:

@@ -4,7 +4,7 @@ Run::
 
     python experiments/resource_runs.py --out FILE.parquet [--runs 208] [--seed 0] [--more]
 
-Each run is a process of its own (`experiments.resource_worker`) under a limit that the kernel
+Each run is a process of its own (`experiments.runs.worker`) under a limit that the kernel
 enforces: address space, a small tmpfs (where one may be mounted, else a limit of file size), its
 inodes, open files, processes. It takes what its shape says until the end, or until it is refused.
 Time is scaled: one real second counts as a minute. Many run at the same time, for they mostly
@@ -41,7 +41,7 @@ from onward.data.importers import read_parquet
 
 __all__ = ["main", "plans", "record"]
 
-WORKER = Path(__file__).with_name("resource_worker.py")
+WORKER = Path(__file__).parent / "runs" / "worker.py"
 EPOCH = 1_700_000_000.0
 """Where the series time of every run begins."""
 MIB = 1 << 20

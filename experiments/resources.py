@@ -44,8 +44,8 @@ from onward.models.forecast import Forecast, rows_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
-from experiments.resource_figures import alarms, by_series, coverage, wins
-from experiments.resource_walk import Story, Walk, read_nab, read_runs, views, walk
+from experiments.runs.figures import alarms, by_series, coverage, wins
+from experiments.runs.walk import Story, Walk, read_nab, read_runs, views, walk
 
 __all__ = ["main", "measure_nab", "measure_peaks", "measure_runs"]
 

@@ -27,7 +27,7 @@ WORDS_ALONE = 0.85
 COSINE = 0.94
 """Least cosine of their vectors."""
 
-_TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[<>]=?|[=!]=|[-+](?=\d)")
+_TOKEN = re.compile(r"(?:[-+](?=\d))?[^\W_]+(?:'[^\W_]+)?|[<>]=?|[=!]=")
 _TURNS = frozenset(
     {"no", "not", "never", "without", "none", "nor", "neither", "cannot", "except", "unless"}
     | {"off", "on", "before", "after", "instead", "only", "always", "less", "more", "old", "new"}

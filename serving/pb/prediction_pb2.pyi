@@ -421,21 +421,25 @@ class WhyRecalled(_message.Message):
     def __init__(self, words: _Optional[_Iterable[str]] = ..., cosine: _Optional[float] = ..., helped: _Optional[float] = ..., misled: _Optional[float] = ..., count: _Optional[int] = ..., age_days: _Optional[float] = ..., same_project: _Optional[bool] = ...) -> None: ...
 
 class IntentRequest(_message.Message):
-    __slots__ = ("text", "agent", "project", "session", "at")
+    __slots__ = ("text", "agent", "project", "session", "at", "role", "precision")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     AGENT_FIELD_NUMBER: _ClassVar[int]
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
     text: str
     agent: str
     project: str
     session: str
     at: float
-    def __init__(self, text: _Optional[str] = ..., agent: _Optional[str] = ..., project: _Optional[str] = ..., session: _Optional[str] = ..., at: _Optional[float] = ...) -> None: ...
+    role: str
+    precision: float
+    def __init__(self, text: _Optional[str] = ..., agent: _Optional[str] = ..., project: _Optional[str] = ..., session: _Optional[str] = ..., at: _Optional[float] = ..., role: _Optional[str] = ..., precision: _Optional[float] = ...) -> None: ...
 
 class Intents(_message.Message):
-    __slots__ = ("intents", "go_ahead", "first_tools", "files", "like", "model", "note")
+    __slots__ = ("intents", "go_ahead", "first_tools", "files", "like", "model", "note", "sure", "ahead_from", "rests_on")
     INTENTS_FIELD_NUMBER: _ClassVar[int]
     GO_AHEAD_FIELD_NUMBER: _ClassVar[int]
     FIRST_TOOLS_FIELD_NUMBER: _ClassVar[int]
@@ -443,6 +447,9 @@ class Intents(_message.Message):
     LIKE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    SURE_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_FROM_FIELD_NUMBER: _ClassVar[int]
+    RESTS_ON_FIELD_NUMBER: _ClassVar[int]
     intents: _containers.RepeatedCompositeFieldContainer[Intent]
     go_ahead: bool
     first_tools: _containers.RepeatedScalarFieldContainer[str]
@@ -450,7 +457,10 @@ class Intents(_message.Message):
     like: _containers.RepeatedCompositeFieldContainer[LikePrompt]
     model: str
     note: str
-    def __init__(self, intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., go_ahead: _Optional[bool] = ..., first_tools: _Optional[_Iterable[str]] = ..., files: _Optional[_Iterable[_Union[TouchedFile, _Mapping]]] = ..., like: _Optional[_Iterable[_Union[LikePrompt, _Mapping]]] = ..., model: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    sure: float
+    ahead_from: float
+    rests_on: str
+    def __init__(self, intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., go_ahead: _Optional[bool] = ..., first_tools: _Optional[_Iterable[str]] = ..., files: _Optional[_Iterable[_Union[TouchedFile, _Mapping]]] = ..., like: _Optional[_Iterable[_Union[LikePrompt, _Mapping]]] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., sure: _Optional[float] = ..., ahead_from: _Optional[float] = ..., rests_on: _Optional[str] = ...) -> None: ...
 
 class Intent(_message.Message):
     __slots__ = ("kind", "probability")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from onward.features.memory.alike import Alike, plain_key
@@ -38,6 +38,7 @@ def test_what_turns_the_sense_is_another_note(other: str) -> None:
 
 
 @given(one=st.text(max_size=60), two=st.text(max_size=60))
+@example(one="-0", two="")
 def test_likeness_has_no_direction(one: str, two: str) -> None:
     """Two texts are as alike in either order, and every text is like itself."""
     alike = Alike()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from experiments.resource_walk import PEERS, Walk
+from experiments.runs.walk import PEERS, Walk
 from numpy.typing import NDArray
 
 from onward.features.resources.series import HORIZONS_MIN

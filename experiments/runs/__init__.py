@@ -1,0 +1,1 @@
+"""Recorded runs and real series: what runs, walking through them, figures."""

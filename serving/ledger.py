@@ -90,6 +90,7 @@ class Ledger:
         self._unlearned: deque[Event] = deque()  # guarded by the lock
         self._has_unlearned = threading.Event()
         self._recorded_at = 0.0
+        self._bulk_at = 0.0  # when a long batch was last recorded
         self._closing = False
         self.state = base(False)
         last = history.last_seq()
@@ -129,6 +130,11 @@ class Ledger:
         count = len(self._unlearned)
         owed = f"{count} recorded events are still being learned." if count else ""
         return self.stale or self._uncounted or owed
+
+    @property
+    def loading(self) -> bool:
+        """Whether long batches are coming in: what need not be learned now can wait."""
+        return monotonic() - self._bulk_at < QUIET_S
 
     # -- adding; `add` under the lock, `record` outside of it
 
@@ -173,7 +179,9 @@ class Ledger:
         """
         self._outbox.check_room(len(events))
         self._recorded_at = monotonic()
-        if len(events) <= PART:
+        if len(events) > PART:
+            self._bulk_at = self._recorded_at
+        else:
             for event in events:
                 if isinstance(event, Step):
                     action_of(event)  # parsed and remembered, before the lock is taken

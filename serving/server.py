@@ -138,7 +138,7 @@ class Server:
             try:
                 exchanged = self.runtime.poll(self.ledger, self.snapshots)
                 repaired = self.ledger.refresh()
-                self.ledger.state.answers.catch_up()
+                self.ledger.state.answers.catch_up(lambda: not self.ledger.loading)
                 fresh = self.ledger.folded - self._saved_seq
                 if exchanged or repaired:
                     settle_memory()

@@ -25,7 +25,9 @@ FILLING = "What happened before is still being folded for predictions; ask again
 """Why desks are behind."""
 
 MAX_WAITING = 20_000
-"""Events that may wait at one desk; with more, whoever puts the next takes them in."""
+"""Events that may wait at one desk; with more, whoever puts the next takes some in."""
+LITTLE = 2
+"""How many those are: what waits shrinks, and nobody who holds a lock is kept long."""
 SIP = 64
 """Events that are taken in under one hold of a desk's lock when nobody asks."""
 
@@ -64,7 +66,8 @@ class Desk:
         """Put an event down, in log order."""
         self._waiting.append(event)
         if len(self._waiting) > MAX_WAITING:
-            self.catch_up()
+            with self._lock:
+                self._take_in(min(LITTLE, len(self._waiting)))
 
     def ask(self, method: str, request: Any) -> Any:
         """The answer of one of the answerer's methods, once all that waits is learned."""
@@ -72,9 +75,14 @@ class Desk:
             self._take_in(len(self._waiting))
             return self._try(getattr(self._answerer, method), request)
 
-    def catch_up(self) -> None:
-        """Learn what waits, a little under each hold of the lock, so that questions get in."""
+    def catch_up(self, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Learn what waits, a little under each hold of the lock, so that questions get in.
+
+        It stops early where there is something better to do, as *go_on* tells.
+        """
         while self._waiting:
+            if not go_on():
+                return
             with self._lock:
                 self._take_in(min(SIP, len(self._waiting)))
         if self._tend is not None:
@@ -176,10 +184,10 @@ class Answers:
             raise Unavailable(f"{system} is switched off; see ONWARD_WITHOUT.", system=system)
         return desk.ask(method, request)
 
-    def catch_up(self) -> None:
-        """Learn what waits at every desk."""
+    def catch_up(self, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Learn what waits at every desk, as long as *go_on* says so."""
         for desk in self._open().values():
-            desk.catch_up()
+            desk.catch_up(go_on)
 
     def dump(self) -> dict[str, bytes]:
         """What every desk has folded; one that cannot be saved is left out, and folded anew."""

@@ -28,7 +28,7 @@ from onward.data.errors import BundleError, Unavailable
 from onward.data.events import Band, Call, Decision, Event, Verdict
 from onward.serving.answers.base import Part, Seat
 from onward.serving.answers.catalogue import seats
-from onward.serving.answers.desk import MAX_WAITING, Answers, Desk
+from onward.serving.answers.desk import LITTLE, MAX_WAITING, SIP, Answers, Desk
 from onward.serving.questions import QUESTIONS, Question
 
 
@@ -170,13 +170,23 @@ def test_one_event_that_cannot_be_learned_keeps_none_out() -> None:
 
 
 def test_what_waits_is_bounded() -> None:
-    """Whoever puts one too many takes them in."""
+    """Whoever puts one too many takes a few in, and no more: nobody is kept waiting for long."""
     desk = Desk(Slow())
     event = next(steps())
     for _ in range(MAX_WAITING + 1):
         desk.put(event)
 
-    assert desk.waiting == 0
+    assert MAX_WAITING - LITTLE < desk.waiting <= MAX_WAITING
+
+
+def test_catching_up_stops_where_there_is_something_better_to_do() -> None:
+    """Learning what waits goes on only as long as it may."""
+    desk, looks = Desk(Slow()), iter((True, False))
+    for event in islice(steps(), 3 * SIP):
+        desk.put(event)
+    desk.catch_up(lambda: next(looks))
+
+    assert desk.waiting == 2 * SIP
 
 
 USES = {system: use for seat in seats(None) for system, use in seat.uses.items()}

@@ -13,6 +13,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 
 from onward.data.errors import OnwardError
@@ -138,7 +139,7 @@ class Server:
             try:
                 exchanged = self.runtime.poll(self.ledger, self.snapshots)
                 repaired = self.ledger.refresh()
-                self.ledger.state.answers.catch_up(lambda: not self.ledger.loading)
+                self._catch_up()
                 fresh = self.ledger.folded - self._saved_seq
                 if exchanged or repaired:
                     settle_memory()
@@ -149,6 +150,13 @@ class Server:
             except Exception:  # the watch goes on whatever one look met
                 log.exception("looking after the state failed")
             self._stopping.wait(self.settings.watch_ms / 1000.0)
+
+    def _catch_up(self) -> None:
+        """Let the desks learn what waits, but look about again as often as is promised."""
+        until = time.monotonic() + self.settings.watch_ms / 1000.0
+        self.ledger.state.answers.catch_up(
+            lambda: not self.ledger.loading and time.monotonic() < until
+        )
 
     def _save(self) -> None:
         try:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from math import isinf
-from threading import TIMEOUT_MAX
+from threading import TIMEOUT_MAX, Lock
 from time import perf_counter, time
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from onward.decisions.policy import Evidence, PolicySettings, Record, decide, ex
 from onward.decisions.reversibility import Reversibility, classify
 from onward.decisions.rulebook import Rulebook, Ruling
 from onward.features.action import action_of
+from onward.features.bounded import shed
 from onward.features.shell import Parsed, parse
 from onward.serving import wire
 from onward.serving.explain import Explainer
@@ -90,6 +91,7 @@ class Service:
         self._keys = Keys()
         self._explainer = Explainer(history, ledger, runtime)
         self._ruled: dict[tuple[str, str, str, str], _Ruled] = {}
+        self._remembering = Lock()
         self._floor = Rulebook.load(state=settings.home)
         self._rules = self._floor
         if settings.rules:
@@ -157,9 +159,9 @@ class Service:
         ruled = self._ruled.get(key)
         if ruled is None:
             ruled = self._judge(call, parse(command))
-            if len(self._ruled) >= MAX_RULED:
-                self._ruled.clear()
-            self._ruled[key] = ruled
+            with self._remembering:
+                self._ruled[key] = ruled
+                shed(self._ruled, MAX_RULED)
         return ruled
 
     def _unsaid(self, ruled: _Ruled, clean: Call) -> _Ruled:

@@ -41,7 +41,7 @@ from onward.training.rows import folded
 
 TRAINED, IMPORTED, LIVE = 2200, 300, 30
 """Events that a model is trained on, and that come in meanwhile; steps of each agent at a time."""
-NOTICED = 15
+NOTICED = 40
 """Decisions that three agents may get before a foreign commit is noticed."""
 PATIENCE_S = 60.0
 

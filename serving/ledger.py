@@ -297,7 +297,9 @@ class Ledger:
         if not behind:
             return False
         with self.lock:
-            if self._outbox.waiting or self._unlearned or self.stale:
+            # What was decided meanwhile comes to lie behind those events, but was learned before
+            # them: once it is stored that is seen, and the state is folded anew.
+            if self.waiting or self._late or self._unlearned or self.stale:
                 return False
             self.state.seq = self._outbox.committed
             self._catch_up(self.state)

@@ -230,6 +230,24 @@ def test_events_of_others_in_between(
     assert same(ledger.state, refolded(history))
 
 
+def test_a_decision_that_missed_the_events_of_others(
+    history: History, steps: MakeSteps, until: Until
+) -> None:
+    """A decision that is not stored yet lies behind what others wrote before, and is learned so."""
+    ledger = Ledger(history, lambda _whole: State(), commit_s=5.0)
+    ledger.record(steps(20)).result()
+    history.append(steps(20, session="other"))
+    decision, _ = decide(ledger, CALLS[0])
+    assert not ledger.refresh()
+
+    done = msgspec.structs.replace(steps(1, start=20)[0], decision=decision.id)
+    ledger.record([done]).result()
+    until(ledger.refresh, "repaired")
+    ledger.state.seq = ledger.folded
+    assert same(ledger.state, refolded(history))
+    ledger.close()
+
+
 def test_a_commit_that_fails(tmp_path: Path, steps: MakeSteps) -> None:
     """Events that could not be stored are unlearned, and their sender hears of it."""
     path = tmp_path / "busy.db"

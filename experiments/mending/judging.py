@@ -59,7 +59,14 @@ def judge(
         What intervals draw whole: ``session`` or ``project``.
     seed
         Of the models.
+
+    Raises
+    ------
+    NotEnoughData
+        There is nothing to judge, or too little to learn from.
     """
+    if not any(one.passed for one in test):
+        raise NotEnoughData("A set to be judged holds no failing check that was mended later.")
     known = [one for log in train for one in log]
     said = _attempts(known, test, seed)
     shared, spoke = _fixes(known, test, seed)

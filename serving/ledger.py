@@ -102,7 +102,7 @@ class Ledger:
         self._uncounted = "The records of past steps are still being counted."
         if not self.state.partial:
             self._uncounted = ""
-        self._due = self.state.answers if self.state.answers.behind else None  # to be filled
+        self._due: Answers | None = None  # to be filled
         self._outbox = Outbox(history, committed=last, astray=self._go_astray)
         self._flusher = threading.Thread(target=self._flush, name="onward-flush", daemon=True)
         self._flusher.start()
@@ -291,7 +291,7 @@ class Ledger:
         if self._uncounted:
             return self._count_past()
         if self._due is None and self.state.answers.behind:
-            self._due = self.state.answers  # it was found out when they were opened
+            self._due = self.state.answers
         if self._due is not None:
             return self._fill_desks(self._due.fresh())
         if not behind:

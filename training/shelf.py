@@ -163,8 +163,8 @@ class Shelf:
             if len(live) < 2:
                 raise NotFound("There is no earlier version to go back to.")
             now = self._newest_sound(live[:-1])
-            other = now.predicts if now.predicts != now.decides else ""
-            self._switch(Promotion(now.decides, time.time(), why, back=True, predicts=other))
+            back = Promotion(now.decides, time.time(), why, back=True, predicts=now.predicts)
+            self._switch(back)
         return live[-1], now
 
     def retire(self, *, why: str) -> None:

@@ -176,8 +176,8 @@ class Answers:
         Unavailable
             It is switched off, or what came before is still being folded.
         """
-        desks = self._open()
-        if self.behind:
+        desks = {} if self.behind else self._open()
+        if self.behind:  # opening them may have shown it
             raise Unavailable(self.behind)
         desk = desks.get(system)
         if desk is None:
@@ -186,6 +186,8 @@ class Answers:
 
     def catch_up(self, go_on: Callable[[], bool] = lambda: True) -> None:
         """Learn what waits at every desk, as long as *go_on* says so."""
+        if self.behind:
+            return  # others are filled to take their place
         for desk in self._open().values():
             desk.catch_up(go_on)
 

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import resource
-import socket
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,10 @@ from typing import Any
 
 import msgspec
 import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
+
+from experiments.servers.process import free_port, wait_for_port
 
 from onward.data.events import Event, Step
 from onward.data.ids import event_id
@@ -162,10 +165,7 @@ def client_section(source: list[Event], *, folder: Path, rounds: int) -> list[Ro
 @contextmanager
 def _server(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
     """`onward serve` with a state of its own, from its first answer on."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        ports = first.getsockname()[1], second.getsockname()[1]
+    ports = free_port(), free_port()
     settings = dict(
         zip(("ONWARD_HTTP_PORT", "ONWARD_GRPC_PORT"), map(str, ports), strict=True),
         ONWARD_HOME=str(folder / "home"),
@@ -173,20 +173,10 @@ def _server(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
     command = [sys.executable, "-m", "onward", "serve"]
     with subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.DEVNULL) as child:
         try:
-            _wait_for(ports[0], child)
+            wait_for_port(ports[0], child)
             yield psutil.Process(child.pid), f"http://127.0.0.1:{ports[0]}"
         finally:
             child.terminate()
-
-
-def _wait_for(port: int, child: subprocess.Popen[bytes]) -> None:
-    """Until the port answers; a server that ended instead is an error."""
-    while child.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.01)
-    raise SystemExit(f"the server ended at once with exit code {child.returncode}")
 
 
 def retrain_section(source: list[Event], *, folder: Path, rounds: int, steps: int) -> list[Row]:

@@ -36,7 +36,10 @@ from onward.models.parity import MAX_PARITY_GAP, parity_gap
 from onward.serving.answers.base import Part
 from onward.serving.onnx import OnnxPart, session
 
-__all__ = ["Bundle", "load"]
+__all__ = ["Bundle", "Run", "load"]
+
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Rows (n, d) to what a model says of them (n, k)."""
 
 
 class _Trees:
@@ -70,9 +73,10 @@ class _Trees:
         binding.bind_ortvalue_output("p", self._ort.OrtValue.ortvalue_from_numpy(out))
         return row, out, partial(self._session.run_with_iobinding, binding)
 
-    def many(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities of rows (n, d)."""
-        return np.asarray(self._session.run(["p"], {"X": rows})[0][:, 1], np.float64)
+    def rows(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities (n, 2) of rows (n, d)."""
+        p: NDArray[np.float32] = self._session.run(["p"], {"X": X})[0]
+        return p
 
 
 class Bundle:
@@ -146,7 +150,7 @@ class Bundle:
         for name, trees in (("confidence", self._confidence), ("approval", self._approval)):
             if trees is None or name not in rows:
                 continue
-            gap = parity_gap(trees.many(rows["X"]), rows[name])
+            gap = parity_gap(trees.rows(rows["X"])[:, 1], rows[name])
             if not gap <= MAX_PARITY_GAP:
                 raise BundleError(
                     f"The {name} model of {self.version} differs from the fitted one by {gap:.2g}; "
@@ -154,13 +158,37 @@ class Bundle:
                     gap=gap,
                 )
 
+    def ask(self, system: str) -> tuple[Run, NDArray[np.float32]]:
+        """A head's or a learned system's model as it is served, and rows that it was asked about.
+
+        Raises
+        ------
+        BundleError
+            The bundle has no such model, or it cannot be read.
+        """
+        head = {"confidence": self._confidence, "approval": self._approval}.get(system)
+        if head is not None:
+            return head.rows, self.reference()["X"]
+        part = self.part(system)
+        if part is None:
+            raise BundleError(f"{self.version} has no model called {system}.")
+        return part.run, self._rows(f"{system}.npz")["X"]
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The models behind a decision."""
+        return ("confidence",) if self._approval is None else ("confidence", "approval")
+
     def reference(self) -> dict[str, NDArray[Any]]:
         """Rows stored for the parity check: ``X`` (n, d) and the native ``confidence`` (n,)."""
+        return self._rows(PARITY)
+
+    def _rows(self, name: str) -> dict[str, NDArray[Any]]:
         try:
-            with np.load(self.folder / PARITY, allow_pickle=False) as rows:
-                return {name: rows[name] for name in rows.files}
+            with np.load(self.folder / name, allow_pickle=False) as rows:
+                return {column: rows[column] for column in rows.files}
         except (OSError, ValueError) as error:
-            raise BundleError(f"{PARITY} of {self.version} cannot be read: {error}") from error
+            raise BundleError(f"{name} of {self.version} cannot be read: {error}") from error
 
     def _read(self, name: str) -> bytes:
         try:

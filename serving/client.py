@@ -175,9 +175,12 @@ class Client:
         """
         return self._send(_ask_question(request))
 
-    def why(self, decision_id: str) -> Why:
-        """Why a decision came out as it did; raises `NotFound` where there is none."""
-        return self._send(_ask_why(decision_id))
+    def why(self, of: str) -> Why:
+        """Why a decision, or one of the newest answers, came out so; `NotFound` if there is none.
+
+        *of* is the ``id`` of either.
+        """
+        return self._send(_ask_why(of))
 
     def models(self) -> Models:
         """The published models, and which one answers."""
@@ -274,9 +277,9 @@ class AsyncClient:
         """See `Client.ask`."""
         return await self._send(_ask_question(request))
 
-    async def why(self, decision_id: str) -> Why:
+    async def why(self, of: str) -> Why:
         """See `Client.why`."""
-        return await self._send(_ask_why(decision_id))
+        return await self._send(_ask_why(of))
 
     async def models(self) -> Models:
         """See `Client.models`."""

@@ -129,17 +129,31 @@ def recorded_out(recorded: wire.Recorded) -> pb.Recorded:
 
 def why_out(why: wire.Why) -> pb.WhyResponse:
     """An explanation as a message."""
-    return pb.WhyResponse(
-        decision=decision_out(why.decision),
-        call=_call_out(why.decision.call),
-        contributions=[
-            pb.Contribution(feature=item.feature, value=item.value, effect=item.effect)
-            for item in why.contributions
-        ],
-        baseline=why.baseline,
-        rest=why.rest,
+    message = pb.WhyResponse(
+        models=[_explained_out(model) for model in why.models],
         cases=[pb.Case(step=_step_out(case.step), likeness=case.likeness) for case in why.cases],
         note=why.note,
+    )
+    if why.decision is not None:
+        message.decision.CopyFrom(decision_out(why.decision))
+        message.call.CopyFrom(_call_out(why.decision.call))
+    if why.asked is not None:
+        message.asked.question, message.asked.at = why.asked.question, why.asked.at
+        message.asked.answer_json = msgspec.json.encode(why.asked.answer)
+    return message
+
+
+def _explained_out(model: wire.Explained) -> pb.Explained:
+    return pb.Explained(
+        system=model.system,
+        version=model.version,
+        says=model.says,
+        baseline=model.baseline,
+        contributions=[
+            pb.Contribution(feature=item.feature, value=item.value, effect=item.effect)
+            for item in model.contributions
+        ],
+        rest=model.rest,
     )
 
 

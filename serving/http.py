@@ -107,7 +107,15 @@ ROUTES: tuple[Route, ...] = (
         (409, 413, 503, 507),
         ("Idempotency-Key",),
     ),
-    Route("GET", "/v1/why/{id}", "why", "Why a decision came out so.", None, wire.Why, (404, 503)),
+    Route(
+        "GET",
+        "/v1/why/{id}",
+        "why",
+        "Why a decision, or one of the newest answers, came out so.",
+        None,
+        wire.Why,
+        (404, 503),
+    ),
     *(
         Route(
             "POST",

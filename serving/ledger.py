@@ -20,14 +20,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from time import monotonic, sleep
 
 from onward.data.events import Decision, Event, Step
 from onward.data.store import History
 from onward.features.action import action_of
-from onward.serving.answers.desk import Answers
+from onward.serving.answers.desk import FILLING, Answers
 from onward.serving.outbox import Outbox
 from onward.serving.past import Past
+from onward.serving.refill import Refill
 from onward.serving.state import Scores, State
 
 __all__ = ["Ledger", "Stored"]
@@ -103,6 +105,7 @@ class Ledger:
         if not self.state.partial:
             self._uncounted = ""
         self._due: Answers | None = None  # to be filled
+        self._refill: Refill | None = None  # what is being filled
         self._outbox = Outbox(history, committed=last, astray=self._go_astray)
         self._flusher = threading.Thread(target=self._flush, name="onward-flush", daemon=True)
         self._flusher.start()
@@ -288,12 +291,12 @@ class Ledger:
             self._go_astray("Another process wrote events.")
         if self.stale:
             return self._rebuild(saved)
-        if self._uncounted:
-            return self._count_past()
-        if self._due is None and self.state.answers.behind:
-            self._due = self.state.answers
-        if self._due is not None:
-            return self._fill_desks(self._due.fresh())
+        self._refill = self._refill or self._to_refill()
+        if self._refill is not None:
+            if not self._go_on(self._refill):
+                return False
+            self._refill = None
+            return True
         if not behind:
             return False
         with self.lock:
@@ -329,13 +332,14 @@ class Ledger:
         """
         while self._history.last_seq() - state.seq > CHUNK:
             self._catch_up(state)
-        state.answers.catch_up()  # what took long is done before the lock is held
+        if not state.answers.behind:
+            state.answers.catch_up()  # what took long is done before the lock is held
         with self.lock:
             self._put_decisions()
             if not self._outbox.settle(SETTLE_S):
                 return False
             self._catch_up(state)
-            self._due = state.answers if state.answers.behind else None
+            self._due, self._refill = state.answers if state.answers.behind else None, None
             if self._due and not (self.stale or self._unlearned):
                 state.answers = self.state.answers  # they answer until the new ones are filled
             self._unlearned.clear()  # all of it is in the log, and so in this state
@@ -344,54 +348,45 @@ class Ledger:
             self.stale = self._uncounted = ""
         return True
 
-    def _count_past(self) -> bool:
-        """Count the records of all past steps, then let them take the place of the later ones'.
+    def _to_refill(self) -> Refill | None:
+        """What has to learn the log from its first event, if anything has."""
+        if self._uncounted:
+            past = Past()
+            return Refill(self._history, past.learn, take=partial(self._take_past, past))
+        if self._due is None and self.state.answers.behind:
+            self._due = self.state.answers
+        if self._due is None:
+            return None
+        answers = self._due.fresh()
+        answers.behind = FILLING
+        if self.state.answers.behind:  # nobody knows more meanwhile
+            with self.lock:
+                self.state.answers = answers
+        take = partial(self._take_answers, answers)
+        return Refill(self._history, answers.fill, take=take, settle=answers.catch_up)
 
-        Only they are made anew: a second state beside the running one would leave holes in memory.
+    def _take_past(self, past: Past) -> None:
+        self.state.past, self.state.partial, self._uncounted = past, False, ""
+
+    def _take_answers(self, answers: Answers) -> None:
+        answers.behind = ""
+        self.state.answers, self._due = answers, None
+
+    def _go_on(self, refill: Refill) -> bool:
+        """Bring what is refilled up to date beside the running state, then put it in its place.
+
+        False where the disk was too slow to hold still for, or long batches come in: the next
+        look goes on with it.
         """
-        past = Past()
-
-        def replace() -> None:
-            self.state.past, self.state.partial, self._uncounted = past, False, ""
-
-        return self._from_the_start(past.learn, replace)
-
-    def _fill_desks(self, answers: Answers) -> bool:
-        """Fill fresh desks with all that happened, then let them answer."""
-
-        def replace() -> None:
-            self.state.answers, self._due = answers, None
-
-        return self._from_the_start(answers.put, replace, answers.catch_up)
-
-    def _from_the_start(
-        self,
-        learn: Callable[[Event], None],
-        replace: Callable[[], None],
-        settle: Callable[[], None] = lambda: None,
-    ) -> bool:
-        """Let something learn the whole log beside the running state, then put it in its place.
-
-        What takes long is done before the lock is held. False where the disk was too slow to hold
-        still for; then nothing was changed.
-        """
-        learned = 0
-
-        def go_on() -> int:
-            until = self._outbox.committed
-            for _, event in self._history.scan(after=learned, until=until):
-                learn(event)
-            return until
-
-        while self._outbox.committed - learned > CHUNK:
-            learned = go_on()
-        settle()
+        while self._outbox.committed - refill.learned > CHUNK:
+            refill.go_on(self._outbox.committed)
+        refill.settle()
         with self.lock:
             self._put_decisions()
             if self._unlearned or not self._outbox.settle(SETTLE_S) or self.stale:
                 return False
-            go_on()
-            replace()
+            refill.go_on(self._outbox.committed)
+            refill.take()
         return True
 
     def _catch_up(self, state: State) -> None:

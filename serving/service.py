@@ -324,27 +324,29 @@ class Service:
         ------
         NotFound
             What it asks about is not known.
-        BundleError
-            The model cannot be used; publish another.
+        Unavailable
+            The system is switched off, or what is asked about may still have to be folded.
         """
         begin = perf_counter()
         with self._ledger.lock:
             answers = self._ledger.state.answers
-        answer = answers.ask(question.system, question.method, request)
+        told = answers.ask(question.system, question.method, request)
+        answer = msgspec.structs.replace(told.answer, id=fresh_id())
+        self._explainer.keep(question.name, answer, told.grounds)
         self._meter.predicted(question.name, perf_counter() - begin)
         return answer
 
     # -- explaining and reporting
 
-    def why(self, decision_id: str) -> wire.Why:
-        """Why a decision came out as it did.
+    def why(self, of: str) -> wire.Why:
+        """Why a decision, or one of the newest answers, came out as it did.
 
         Raises
         ------
         NotFound
-            There is no such decision.
+            There is none of that id.
         """
-        return self._explainer.why(decision_id)
+        return self._explainer.why(of)
 
     def models(self) -> wire.Models:
         """The published models, and which one answers."""

@@ -182,13 +182,30 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Contribution(msgspec.Struct, frozen=True):
-    """What one feature added to an answer."""
+    """What one feature did to what a model says."""
 
     feature: str
     value: float | None
     """The feature's value; null where it was unknown."""
     effect: float
-    """Added to the log-odds of success, before calibration."""
+    """Added to what the model says, in its unit: mostly probability."""
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that was asked, and why it said what it said: Shapley values, sampled."""
+
+    system: str
+    """``confidence``, ``approval``, or the learned system of a question."""
+    version: str
+    """The bundle that it came with."""
+    says: float
+    """What it said, before any calibration: ``baseline``, all effects and ``rest`` add up to it."""
+    baseline: float
+    """What it says on average, of rows stored with the bundle."""
+    contributions: list[Contribution]
+    """The strongest features first."""
+    rest: float
+    """The summed effect of the features that are not listed."""
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -199,18 +216,27 @@ class Case(msgspec.Struct, frozen=True):
     """``same command``, ``same shape`` or ``same program``."""
 
 
-class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a decision came out as it did."""
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A question that was answered."""
 
-    decision: Decision
-    contributions: list[Contribution] = []
-    """The strongest features first; all effects and ``baseline`` sum to the model's log-odds."""
-    baseline: float = 0.0
-    """The model's log-odds of success before any feature spoke."""
-    rest: float = 0.0
-    """The summed effect of the features that are not listed."""
+    question: str
+    """Its name."""
+    at: float
+    """Unix seconds."""
+    answer: dict[str, Any]
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a decision, or the answer to a question, came out as it did."""
+
+    decision: Decision | None = None
+    """What is explained; null where it is an answer."""
+    asked: Asked | None = None
+    """What is explained; null where it is a decision."""
+    models: list[Explained] = []
+    """The models that were asked."""
     cases: list[Case] = []
-    """The nearest steps of the history before it, newest first."""
+    """The nearest steps of the history before a decision, newest first."""
     note: str = ""
     """What could not be shown, and why."""
 

@@ -304,14 +304,14 @@ def _work(
 def test_the_story_is_whole(story: Story) -> None:
     """All live steps were decided on by a model, and the server ended as asked."""
     assert len(story.explained) == len(story.reported) >= 9 * LIVE
-    assert {why.decision.model for why in story.explained} == {story.trained[0]}
+    assert {_decision(why).model for why in story.explained} == {story.trained[0]}
     assert story.exit_code == 0
 
 
 def test_without_a_model_it_says_so(story: Story) -> None:
     """With no bundle rules and counts answer, flagged as degraded, from the past they counted."""
     assert story.unlearned is not None
-    decision = story.unlearned.decision
+    decision = _decision(story.unlearned)
     assert story.ready
     assert decision.model == ""
     assert "no model" in decision.degraded
@@ -345,15 +345,15 @@ def test_training_sees_what_serving_saw(story: Story) -> None:
         steps = {seq: e for seq, e in history.scan(kinds=(Step,)) if isinstance(e, Step)}
         loose = _loose(history)
     rows = {steps[int(seq)].decision: table.X[row] for row, seq in enumerate(table.seq)}
-    exact = [why for why in story.explained if why.decision.id not in loose]
+    exact = [why for why in story.explained if _decision(why).id not in loose]
 
     assert len(exact) > len(story.explained) / 2
     for why in exact:
-        row = rows[why.decision.id]
-        learned = {one.feature: row[NAMES.index(one.feature)] for one in why.contributions}
+        row, shown = rows[_decision(why).id], why.models[0].contributions
+        learned = {one.feature: row[NAMES.index(one.feature)] for one in shown}
         known = {name: None if np.isnan(v) else float(v) for name, v in learned.items()}
         assert known
-        assert {one.feature: one.value for one in why.contributions} == known
+        assert {one.feature: one.value for one in shown} == known
 
 
 def test_the_log_gives_every_answer_again(story: Story) -> None:
@@ -375,6 +375,11 @@ def test_the_log_gives_every_answer_again(story: Story) -> None:
     assert said == again
 
 
+def _decision(why: Why) -> Decision:
+    assert why.decision is not None
+    return why.decision
+
+
 def _loose(history: History) -> set[str]:
     """Decisions that may have missed what another process had just written.
 
@@ -388,7 +393,7 @@ def _loose(history: History) -> set[str]:
 
 def test_shadow_by_default(story: Story) -> None:
     """Unless told otherwise decisions are only logged, and each says so."""
-    decisions = [why.decision for why in story.explained]
+    decisions = [_decision(why) for why in story.explained]
 
     assert all(decision.shadow for decision in decisions)
     assert all(decision.reasons[-1].source == "mode" for decision in decisions)

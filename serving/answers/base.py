@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Event
+from onward.serving.answers.witness import Witness
 
 __all__ = ["Answerer", "Part", "Seat", "Use"]
 
@@ -35,6 +36,11 @@ class Part(NamedTuple):
     """Its columns, in order."""
     features: str = ""
     """The version of what they mean."""
+
+    def lead(self, row: int) -> None:
+        """Say which of the rows that `run` was given last the answer puts first."""
+        if isinstance(self.run, Witness):
+            self.run.lead(row)
 
 
 @runtime_checkable
@@ -71,6 +77,8 @@ class Use(NamedTuple):
     """The columns that it is given."""
     features: str
     """The version of what they mean."""
+    classes: bool = False
+    """Whether its outputs are the probabilities of classes."""
 
     def __call__(self, part: Part | None) -> None:
         """Take a model over; raises `BundleError` where it was made for other columns."""

@@ -75,7 +75,7 @@ def _errors(embedder: Embedder | None, _folder: Path | None) -> Seat:
 
     answerer = Errors(embedder)
     uses = {
-        "causes": Use(answerer.use, causes.NAMES, causes.VERSION),
+        "causes": Use(answerer.use, causes.NAMES, causes.VERSION, classes=True),
         "clusters": Use(answerer.use_pairs, pairs.NAMES, pairs.VERSION),
     }
     return Seat(answerer, uses)
@@ -94,7 +94,7 @@ def _intent(embedder: Embedder | None, _folder: Path | None) -> Seat:
     from onward.serving.answers.intent import IntentAnswerer
 
     answerer = IntentAnswerer(embedder)
-    return Seat(answerer, {"intent": Use(answerer.use, NAMES, VERSION)})
+    return Seat(answerer, {"intent": Use(answerer.use, NAMES, VERSION, classes=True)})
 
 
 def _forecast(_embedder: Embedder | None, _folder: Path | None) -> Seat:

@@ -11,18 +11,26 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from time import monotonic
+from typing import Any, NamedTuple
 
-from onward.data.errors import BundleError, OnwardError, Unavailable
+import msgspec
+
+from onward.data.errors import BundleError, NotFound, OnwardError, Unavailable
 from onward.data.events import Decision, Event
-from onward.serving.answers.base import Answerer, Part, Seat, Use
+from onward.serving.answers.base import Part, Seat, Use
+from onward.serving.answers.witness import Ground, Witness
+from onward.serving.questions.answered import Answered
 
-__all__ = ["FILLING", "Answers", "Desk"]
+__all__ = ["FILLING", "Answers", "Desk", "Told"]
 
 log = logging.getLogger(__name__)
 
-FILLING = "What happened before is still being folded for predictions; ask again in a moment."
+FILLING = "What happened before is still being folded; this rests on the part that is."
 """Why desks are behind."""
+PATIENCE_S = 1.0
+"""How long a question may wait until all that was recorded before it is learned; then it is
+answered without the rest, and says so."""
 
 MAX_WAITING = 20_000
 """Events that may wait at one desk; with more, whoever puts the next takes some in."""
@@ -32,30 +40,48 @@ SIP = 64
 """Events that are taken in under one hold of a desk's lock when nobody asks."""
 
 
+class Told(NamedTuple):
+    """An answer, and what it rests on."""
+
+    answer: Any
+    grounds: list[Ground]
+    """What each model that was asked for it was given."""
+    owed: int = 0
+    """Events that are not in it, though they came before."""
+
+
 class Desk:
     """One answerer, its lock, and the events that it has not learned yet.
 
     Parameters
     ----------
-    answerer
-        What answers; nobody else may use it.
-    uses
-        What takes its models: learned system -> function.
-    tend
-        What it does when nobody asks; None = nothing.
+    seat
+        The answerer, which nobody else may use, and what takes its models.
+    part
+        Gives the published model of a learned system; None = there is none.
     """
 
-    def __init__(
-        self,
-        answerer: Answerer,
-        uses: Mapping[str, Use] | None = None,
-        tend: Callable[[], object] | None = None,
-    ) -> None:
-        self._answerer = answerer
-        self._uses = dict(uses or {})
-        self._tend = tend
+    def __init__(self, seat: Seat, part: Callable[[str], Part | None] = lambda name: None) -> None:
+        self._answerer, self._uses, self._tend = seat
         self._lock = threading.Lock()
         self._waiting: deque[Event] = deque()
+        self._parts: dict[str, tuple[Part, Witness]] = {}
+        for system, use in self._uses.items():
+            self._hand_over(system, use, part)
+
+    def _hand_over(self, system: str, use: Use, part: Callable[[str], Part | None]) -> None:
+        """Hand a model over; where it cannot be used, the peer answers in its place."""
+        try:
+            found = part(system)
+            if found is not None:
+                witness = Witness(found.run, classes=use.classes)
+                found = found._replace(run=witness)
+                self._parts[system] = found, witness
+            use(found)
+        except OnwardError as error:
+            log.warning("the %s model is passed over: %s", system, error)
+            self._parts.pop(system, None)
+            use(None)
 
     @property
     def waiting(self) -> int:
@@ -69,11 +95,26 @@ class Desk:
             with self._lock:
                 self._take_in(min(LITTLE, len(self._waiting)))
 
-    def ask(self, method: str, request: Any) -> Any:
-        """The answer of one of the answerer's methods, once all that waits is learned."""
+    def ask(self, method: str, request: Any, *, patience_s: float = PATIENCE_S) -> Told:
+        """The answer of one of the answerer's methods, once what waits is learned.
+
+        With more waiting than can be learned within *patience_s* it is given without the rest.
+        """
+        until = monotonic() + patience_s
         with self._lock:
-            self._take_in(len(self._waiting))
-            return self._try(getattr(self._answerer, method), request)
+            while self._waiting and monotonic() < until:
+                self._take_in(min(SIP, len(self._waiting)))
+            owed = len(self._waiting)
+            for _, witness in self._parts.values():
+                witness.forget()
+            answer = self._try(getattr(self._answerer, method), request)
+            return Told(answer, self._grounds(), owed)
+
+    def _grounds(self) -> list[Ground]:
+        asked = ((system, part, w.last()) for system, (part, w) in self._parts.items())
+        return [
+            Ground(system, part.version, part.names, *last) for system, part, last in asked if last
+        ]
 
     def catch_up(self, go_on: Callable[[], bool] = lambda: True) -> None:
         """Learn what waits, a little under each hold of the lock, so that questions get in.
@@ -114,6 +155,7 @@ class Desk:
             return do(about)
         except BundleError as error:  # models are opened when they are first asked
             log.warning("%s answers without its models: %s", self._answerer.name, error)
+            self._parts.clear()
             for use in self._uses.values():
                 use(None)
             return do(about)
@@ -136,8 +178,8 @@ class Answers:
     Attributes
     ----------
     behind
-        Why nothing can be asked yet: what came before is missing; empty = nothing is. Desks that
-        are behind learn nothing, for others are filled to take their place.
+        Why a part of what came before is missing; empty = nothing is. Desks that are behind
+        answer from the part that is there, and learn only from whoever fills them.
     """
 
     def __init__(
@@ -157,8 +199,13 @@ class Answers:
         return Answers(self._make, self._part)
 
     def put(self, event: Event) -> None:
-        """Put an event down at every desk; decisions are onward's own and tell them nothing."""
-        if isinstance(event, Decision) or self.behind:
+        """Put an event down at every desk, unless they are filled from the log."""
+        if not self.behind:
+            self.fill(event)
+
+    def fill(self, event: Event) -> None:
+        """Put an event down also while they are behind; decisions tell them nothing."""
+        if isinstance(event, Decision):
             return
         with self._changing:
             if self._desks is None:
@@ -168,26 +215,29 @@ class Answers:
         if len(self._early) > MAX_WAITING:
             self._open()
 
-    def ask(self, system: str, method: str, request: Any) -> Any:
-        """The answer of one learned system.
+    def ask(self, system: str, method: str, request: Any) -> Told:
+        """The answer of one learned system; its note says where it misses what came before.
 
         Raises
         ------
         Unavailable
-            It is switched off, or what came before is still being folded.
+            It is switched off, or what is asked about may be in the part that it misses.
         """
-        desks = {} if self.behind else self._open()
-        if self.behind:  # opening them may have shown it
-            raise Unavailable(self.behind)
-        desk = desks.get(system)
+        desk = self._open().get(system)
         if desk is None:
             raise Unavailable(f"{system} is switched off; see ONWARD_WITHOUT.", system=system)
-        return desk.ask(method, request)
+        behind = self.behind
+        try:
+            told = desk.ask(method, request, patience_s=0.0 if behind else PATIENCE_S)
+        except NotFound as error:
+            if behind or desk.waiting:
+                raise Unavailable(f"{error.message} {behind or _owed(desk.waiting)}") from error
+            raise
+        why = behind or (_owed(told.owed) if told.owed else "")
+        return told._replace(answer=_noted(told.answer, why)) if why else told
 
     def catch_up(self, go_on: Callable[[], bool] = lambda: True) -> None:
         """Learn what waits at every desk, as long as *go_on* says so."""
-        if self.behind:
-            return  # others are filled to take their place
         for desk in self._open().values():
             desk.catch_up(go_on)
 
@@ -214,19 +264,13 @@ class Answers:
             if self._desks is None:
                 desks = self._loaded(self._made())
                 with self._changing:
-                    while self._early and not self.behind:
+                    while self._early:
                         _put(desks, self._early.popleft())
-                    self._early.clear()
                     self._desks = desks
             return self._desks
 
     def _made(self) -> dict[str, Desk]:
-        desks = {}
-        for answerer, uses, tend in self._make():
-            for system, use in uses.items():
-                _give(use, self._part, system)
-            desks[answerer.name] = Desk(answerer, uses, tend)
-        return desks
+        return {seat.answerer.name: Desk(seat, self._part) for seat in self._make()}
 
     def _loaded(self, desks: dict[str, Desk]) -> dict[str, Desk]:
         saved, self._saved = self._saved, None
@@ -238,6 +282,7 @@ class Answers:
         except (BundleError, KeyError) as error:
             log.info("what was saved of the desks is passed over: %s", error)
             self.behind = FILLING
+            self._early.clear()  # whoever fills them finds it in the log
             return self._made()
         return desks
 
@@ -247,10 +292,10 @@ def _put(desks: Mapping[str, Desk], event: Event) -> None:
         desk.put(event)
 
 
-def _give(use: Use, part: Callable[[str], Part | None], system: str) -> None:
-    """Hand a model over; where it cannot be used, the peer answers in its place."""
-    try:
-        use(part(system))
-    except OnwardError as error:
-        log.warning("the %s model is passed over: %s", system, error)
-        use(None)
+def _owed(count: int) -> str:
+    return f"{count} events that were recorded before are not in it yet."
+
+
+def _noted(answer: Answered, why: str) -> Answered:
+    """The answer, flagged as less than the full one."""
+    return msgspec.structs.replace(answer, note=f"{why} {answer.note}".rstrip())

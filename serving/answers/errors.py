@@ -160,7 +160,8 @@ class Errors:
             p=p,
             cluster=self._shown(cluster) if cluster else None,
             nearest=self._nearest(said, program, cluster),
-            degraded=self._degraded(),
+            model="" if self._causes is None else self._causes.version,
+            note=self._note(),
         )
 
     def listed(self, request: ErrorListRequest) -> ErrorList:
@@ -207,7 +208,7 @@ class Errors:
         sure = float(p[best] / (p[best] + p[-1]))  # the score above that of "unknown"
         return labels[best], self._calibrator.apply_one(sure)
 
-    def _degraded(self) -> str:
+    def _note(self) -> str:
         if self._causes is None:
             return "No model of causes: the category is by regular expressions."
         return "No sentence model: near errors are not named." if self._embedder is None else ""
@@ -256,6 +257,7 @@ class Errors:
             [pair_vector(side, self._side(c), cosine=cosine, seen=seen) for c, cosine in known]
         )
         p = self._pairs.run(X)[:, 1]
+        self._pairs.lead(0)
         sure = float(self._pairs.facts["threshold"])
         return [
             NearError(

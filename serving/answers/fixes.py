@@ -132,6 +132,8 @@ class FixAnswers:
         total = self._fold.evidence(request.session, failing)
         lower = [lower_bound(p, total + 4.0) for p in shares]
         best = sorted(range(len(shares)), key=lambda fix: -lower[fix])[: request.most]
+        if self._ranker is not None:
+            self._ranker.lead(best[0])
         reason = self._reason(failing, max(shares), total)
         fault = failing.fault
         return FixAnswer(

@@ -15,7 +15,7 @@ from onward.data.events import Call, Event, Sample, Step
 from onward.features.resources.blame import Growth
 from onward.features.resources.peaks import Peaks
 from onward.features.resources.readings import readings
-from onward.features.resources.series import Series
+from onward.features.resources.series import HORIZONS_MIN, Series
 from onward.models.blend import Span
 from onward.models.outlook import Ahead, Head, Outlook, exhaustion_minutes
 from onward.serving.answers.base import Part
@@ -35,6 +35,8 @@ MAX_SERIES = 64
 """Series that are remembered, over all hosts; the one that was silent longest is forgotten."""
 MAX_HOSTS = 8
 MAX_BLAMED = 3
+_WARNED = HORIZONS_MIN.index(10)
+"""The horizon that alarms look at: its row explains a forecast."""
 STALE_S = 600.0
 """A forecast is said to be old once its host gave no reading for so long."""
 
@@ -61,18 +63,18 @@ class ForecastAnswerer:
         self._peaks = Peaks()
         self._host = ""
         self._head: Head | None = None
-        self._model = ""
+        self._part: Part | None = None
 
     def use(self, part: Part | None) -> None:
         """Forecast with this model from the next reading on; None = by the trend."""
         if part is None or not part.beats_peer:
-            self._head, self._model = None, ""
+            self._head = self._part = None
             return
         try:
             self._head = Head.of(part.run, part.facts)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"The facts of the forecast cannot be read: {error}") from error
-        self._model = part.version
+        self._part = part
 
     # -- learning ------------------------------------------------------------------------------
 
@@ -117,12 +119,14 @@ class ForecastAnswerer:
             if of == host and request.resource in ("", resource)
         ]
         found.sort(key=_urgency)
+        if found:
+            self._ask_again(found[0])
         peak = self._peak(request) if request.command else None
         return ForecastAnswer(
             resources=found,
             peak=peak,
             fits=self._fits(host, peak),
-            model=self._model,
+            model="" if self._part is None else self._part.version,
             note=self._note(request, found),
         )
 
@@ -153,6 +157,12 @@ class ForecastAnswerer:
             blamed=blamed,
             because=_because(outlook, ahead, blamed),
         )
+
+    def _ask_again(self, first: ResourceForecast) -> None:
+        """Put to the model what the first forecast rests on: it was made when its sample came."""
+        if self._part is not None and self._head is not None:
+            self._head.run(self._series[first.host, first.resource][0].series.view().X)
+            self._part.lead(_WARNED)
 
     def _peak(self, request: ForecastRequest) -> ExpectedPeak | None:
         call = Call(session="", tool=request.tool, input={"command": request.command})

@@ -142,12 +142,14 @@ class Recaller:
             found = self._memory.candidates(request.query, vector, project=request.project, now=now)
             p = self._p(found)
             best = self._best(found, p)[: request.most]
+            if self._live is not None and best:
+                self._live.lead(best[0])
             notes = [self._recalled(found, row, float(p[row]), now) for row in best]
             return MemoryAnswer(
                 notes=notes,
                 sure=bool(notes) and notes[0].p >= SURE,
                 note=self._note(bool(notes)),
-                version=self._live.version if self._live else "",
+                model=self._live.version if self._live else "",
                 known=len(self._memory),
             )
 

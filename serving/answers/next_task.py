@@ -61,6 +61,8 @@ class NextTaskAnswerer:
         asked = self._fold.ask(request.session, agent=request.agent, project=request.project)
         p, note = self._shares(asked.X, asked.voices)
         order = np.argsort(-p, kind="stable").tolist() if self._fold.started else []
+        if self._part is not None and order:
+            self._part.lead(order[0])
         ranked = [(asked.labels[i], float(p[i])) for i in order]
         sure = CONFIDENT if note else self._sharpness.sure
         return NextAnswer(

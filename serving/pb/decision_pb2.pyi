@@ -279,6 +279,22 @@ class Contribution(_message.Message):
     effect: float
     def __init__(self, feature: _Optional[str] = ..., value: _Optional[float] = ..., effect: _Optional[float] = ...) -> None: ...
 
+class Explained(_message.Message):
+    __slots__ = ("system", "version", "says", "baseline", "contributions", "rest")
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SAYS_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    REST_FIELD_NUMBER: _ClassVar[int]
+    system: str
+    version: str
+    says: float
+    baseline: float
+    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
+    rest: float
+    def __init__(self, system: _Optional[str] = ..., version: _Optional[str] = ..., says: _Optional[float] = ..., baseline: _Optional[float] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., rest: _Optional[float] = ...) -> None: ...
+
 class Case(_message.Message):
     __slots__ = ("step", "likeness")
     STEP_FIELD_NUMBER: _ClassVar[int]
@@ -287,20 +303,28 @@ class Case(_message.Message):
     likeness: str
     def __init__(self, step: _Optional[_Union[Step, _Mapping]] = ..., likeness: _Optional[str] = ...) -> None: ...
 
+class Asked(_message.Message):
+    __slots__ = ("question", "at", "answer_json")
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_JSON_FIELD_NUMBER: _ClassVar[int]
+    question: str
+    at: float
+    answer_json: bytes
+    def __init__(self, question: _Optional[str] = ..., at: _Optional[float] = ..., answer_json: _Optional[bytes] = ...) -> None: ...
+
 class WhyResponse(_message.Message):
-    __slots__ = ("decision", "call", "contributions", "baseline", "cases", "note", "rest")
+    __slots__ = ("decision", "call", "asked", "models", "cases", "note")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
-    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
-    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
     CASES_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
-    REST_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     call: DecideRequest
-    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
-    baseline: float
+    asked: Asked
+    models: _containers.RepeatedCompositeFieldContainer[Explained]
     cases: _containers.RepeatedCompositeFieldContainer[Case]
     note: str
-    rest: float
-    def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ..., call: _Optional[_Union[DecideRequest, _Mapping]] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., baseline: _Optional[float] = ..., cases: _Optional[_Iterable[_Union[Case, _Mapping]]] = ..., note: _Optional[str] = ..., rest: _Optional[float] = ...) -> None: ...
+    def __init__(self, decision: _Optional[_Union[Decision, _Mapping]] = ..., call: _Optional[_Union[DecideRequest, _Mapping]] = ..., asked: _Optional[_Union[Asked, _Mapping]] = ..., models: _Optional[_Iterable[_Union[Explained, _Mapping]]] = ..., cases: _Optional[_Iterable[_Union[Case, _Mapping]]] = ..., note: _Optional[str] = ...) -> None: ...

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 PLACE = Path("onward/serving/pb")
-SOURCES = ("decision.proto", "onnx_trees.proto", "prediction.proto")
+SOURCES = ("decision.proto", "prediction.proto")
 SERVICES = {"decision.proto"}
 """Those whose service is called by generated code; questions are called by name."""
 FOLDER = Path(__file__).resolve().parent

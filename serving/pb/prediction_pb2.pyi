@@ -22,20 +22,22 @@ class NextRequest(_message.Message):
     def __init__(self, session: _Optional[str] = ..., agent: _Optional[str] = ..., project: _Optional[str] = ..., most: _Optional[int] = ..., steps: _Optional[int] = ...) -> None: ...
 
 class NextAnswer(_message.Message):
-    __slots__ = ("steps", "later", "confident", "after", "model", "note")
+    __slots__ = ("id", "model", "note", "steps", "later", "confident", "after")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     LATER_FIELD_NUMBER: _ClassVar[int]
     CONFIDENT_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    NOTE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     steps: _containers.RepeatedCompositeFieldContainer[NextStep]
     later: _containers.RepeatedCompositeFieldContainer[Later]
     confident: bool
     after: str
-    model: str
-    note: str
-    def __init__(self, steps: _Optional[_Iterable[_Union[NextStep, _Mapping]]] = ..., later: _Optional[_Iterable[_Union[Later, _Mapping]]] = ..., confident: _Optional[bool] = ..., after: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[NextStep, _Mapping]]] = ..., later: _Optional[_Iterable[_Union[Later, _Mapping]]] = ..., confident: _Optional[bool] = ..., after: _Optional[str] = ...) -> None: ...
 
 class NextStep(_message.Message):
     __slots__ = ("label", "probability", "example", "reversible", "may_start", "followed")
@@ -80,7 +82,10 @@ class HazardRequest(_message.Message):
     def __init__(self, session: _Optional[str] = ...) -> None: ...
 
 class HazardAnswer(_message.Message):
-    __slots__ = ("session", "probability", "window", "alarm", "threshold", "standstill", "idle", "since", "since_id", "evidence", "hint", "model", "note")
+    __slots__ = ("id", "model", "note", "session", "probability", "window", "alarm", "threshold", "standstill", "idle", "since", "since_id", "evidence", "hint")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
@@ -92,8 +97,9 @@ class HazardAnswer(_message.Message):
     SINCE_ID_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     HINT_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    NOTE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     session: str
     probability: float
     window: int
@@ -105,9 +111,7 @@ class HazardAnswer(_message.Message):
     since_id: str
     evidence: _containers.RepeatedScalarFieldContainer[str]
     hint: Hint
-    model: str
-    note: str
-    def __init__(self, session: _Optional[str] = ..., probability: _Optional[float] = ..., window: _Optional[int] = ..., alarm: _Optional[bool] = ..., threshold: _Optional[float] = ..., standstill: _Optional[str] = ..., idle: _Optional[int] = ..., since: _Optional[int] = ..., since_id: _Optional[str] = ..., evidence: _Optional[_Iterable[str]] = ..., hint: _Optional[_Union[Hint, _Mapping]] = ..., model: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., session: _Optional[str] = ..., probability: _Optional[float] = ..., window: _Optional[int] = ..., alarm: _Optional[bool] = ..., threshold: _Optional[float] = ..., standstill: _Optional[str] = ..., idle: _Optional[int] = ..., since: _Optional[int] = ..., since_id: _Optional[str] = ..., evidence: _Optional[_Iterable[str]] = ..., hint: _Optional[_Union[Hint, _Mapping]] = ...) -> None: ...
 
 class Hint(_message.Message):
     __slots__ = ("text", "learned", "tried", "gained", "lower")
@@ -134,7 +138,10 @@ class ErrorRequest(_message.Message):
     def __init__(self, output: _Optional[str] = ..., command: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
 
 class ErrorAnswer(_message.Message):
-    __slots__ = ("known", "root", "line", "found_by", "type", "template", "category", "p", "cluster", "nearest", "degraded")
+    __slots__ = ("id", "model", "note", "known", "root", "line", "found_by", "type", "template", "category", "p", "cluster", "nearest")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FIELD_NUMBER: _ClassVar[int]
     ROOT_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
@@ -145,7 +152,9 @@ class ErrorAnswer(_message.Message):
     P_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     NEAREST_FIELD_NUMBER: _ClassVar[int]
-    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     known: bool
     root: str
     line: int
@@ -156,8 +165,7 @@ class ErrorAnswer(_message.Message):
     p: float
     cluster: ErrorCluster
     nearest: _containers.RepeatedCompositeFieldContainer[NearError]
-    degraded: str
-    def __init__(self, known: _Optional[bool] = ..., root: _Optional[str] = ..., line: _Optional[int] = ..., found_by: _Optional[str] = ..., type: _Optional[str] = ..., template: _Optional[str] = ..., category: _Optional[str] = ..., p: _Optional[float] = ..., cluster: _Optional[_Union[ErrorCluster, _Mapping]] = ..., nearest: _Optional[_Iterable[_Union[NearError, _Mapping]]] = ..., degraded: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., known: _Optional[bool] = ..., root: _Optional[str] = ..., line: _Optional[int] = ..., found_by: _Optional[str] = ..., type: _Optional[str] = ..., template: _Optional[str] = ..., category: _Optional[str] = ..., p: _Optional[float] = ..., cluster: _Optional[_Union[ErrorCluster, _Mapping]] = ..., nearest: _Optional[_Iterable[_Union[NearError, _Mapping]]] = ...) -> None: ...
 
 class ErrorCluster(_message.Message):
     __slots__ = ("cluster", "template", "example", "count", "first_seen", "last_seen", "programs", "types", "evidence")
@@ -218,12 +226,18 @@ class ErrorListRequest(_message.Message):
     def __init__(self, order: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class ErrorList(_message.Message):
-    __slots__ = ("clusters", "total")
+    __slots__ = ("id", "model", "note", "clusters", "total")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     CLUSTERS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     clusters: _containers.RepeatedCompositeFieldContainer[ErrorCluster]
     total: int
-    def __init__(self, clusters: _Optional[_Iterable[_Union[ErrorCluster, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., clusters: _Optional[_Iterable[_Union[ErrorCluster, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
 
 class FixRequest(_message.Message):
     __slots__ = ("session", "command", "output", "tool", "at", "most")
@@ -242,7 +256,7 @@ class FixRequest(_message.Message):
     def __init__(self, session: _Optional[str] = ..., command: _Optional[str] = ..., output: _Optional[str] = ..., tool: _Optional[str] = ..., at: _Optional[float] = ..., most: _Optional[int] = ...) -> None: ...
 
 class FixAnswer(_message.Message):
-    __slots__ = ("check", "signature", "kind", "failures", "known", "reason", "fixes", "tried", "retry", "model", "note")
+    __slots__ = ("id", "model", "note", "check", "signature", "kind", "failures", "known", "reason", "fixes", "tried", "retry")
     class TriedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -250,6 +264,9 @@ class FixAnswer(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     CHECK_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -259,8 +276,9 @@ class FixAnswer(_message.Message):
     FIXES_FIELD_NUMBER: _ClassVar[int]
     TRIED_FIELD_NUMBER: _ClassVar[int]
     RETRY_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    NOTE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     check: str
     signature: str
     kind: str
@@ -270,9 +288,7 @@ class FixAnswer(_message.Message):
     fixes: _containers.RepeatedCompositeFieldContainer[Fix]
     tried: _containers.ScalarMap[str, int]
     retry: Retry
-    model: str
-    note: str
-    def __init__(self, check: _Optional[str] = ..., signature: _Optional[str] = ..., kind: _Optional[str] = ..., failures: _Optional[int] = ..., known: _Optional[bool] = ..., reason: _Optional[str] = ..., fixes: _Optional[_Iterable[_Union[Fix, _Mapping]]] = ..., tried: _Optional[_Mapping[str, int]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., model: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., check: _Optional[str] = ..., signature: _Optional[str] = ..., kind: _Optional[str] = ..., failures: _Optional[int] = ..., known: _Optional[bool] = ..., reason: _Optional[str] = ..., fixes: _Optional[_Iterable[_Union[Fix, _Mapping]]] = ..., tried: _Optional[_Mapping[str, int]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ...) -> None: ...
 
 class Fix(_message.Message):
     __slots__ = ("fix", "text", "p", "lower", "worked", "tried", "files", "steps")
@@ -325,24 +341,26 @@ class AttemptRequest(_message.Message):
     def __init__(self, session: _Optional[str] = ..., tool: _Optional[str] = ..., input: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., agent: _Optional[str] = ..., project: _Optional[str] = ...) -> None: ...
 
 class AttemptAnswer(_message.Message):
-    __slots__ = ("attempt", "p_pass", "fix", "signature", "worked", "tried", "model", "note")
+    __slots__ = ("id", "model", "note", "attempt", "p_pass", "fix", "signature", "worked", "tried")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     P_PASS_FIELD_NUMBER: _ClassVar[int]
     FIX_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     WORKED_FIELD_NUMBER: _ClassVar[int]
     TRIED_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    NOTE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     attempt: bool
     p_pass: float
     fix: str
     signature: str
     worked: float
     tried: float
-    model: str
-    note: str
-    def __init__(self, attempt: _Optional[bool] = ..., p_pass: _Optional[float] = ..., fix: _Optional[str] = ..., signature: _Optional[str] = ..., worked: _Optional[float] = ..., tried: _Optional[float] = ..., model: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., attempt: _Optional[bool] = ..., p_pass: _Optional[float] = ..., fix: _Optional[str] = ..., signature: _Optional[str] = ..., worked: _Optional[float] = ..., tried: _Optional[float] = ...) -> None: ...
 
 class MemoryRequest(_message.Message):
     __slots__ = ("query", "project", "most")
@@ -355,18 +373,20 @@ class MemoryRequest(_message.Message):
     def __init__(self, query: _Optional[str] = ..., project: _Optional[str] = ..., most: _Optional[int] = ...) -> None: ...
 
 class MemoryAnswer(_message.Message):
-    __slots__ = ("notes", "sure", "note", "version", "known")
+    __slots__ = ("id", "model", "note", "notes", "sure", "known")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
     SURE_FIELD_NUMBER: _ClassVar[int]
-    NOTE_FIELD_NUMBER: _ClassVar[int]
-    VERSION_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     notes: _containers.RepeatedCompositeFieldContainer[Recalled]
     sure: bool
-    note: str
-    version: str
     known: int
-    def __init__(self, notes: _Optional[_Iterable[_Union[Recalled, _Mapping]]] = ..., sure: _Optional[bool] = ..., note: _Optional[str] = ..., version: _Optional[str] = ..., known: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., notes: _Optional[_Iterable[_Union[Recalled, _Mapping]]] = ..., sure: _Optional[bool] = ..., known: _Optional[int] = ...) -> None: ...
 
 class Recalled(_message.Message):
     __slots__ = ("p", "note", "why")
@@ -439,28 +459,30 @@ class IntentRequest(_message.Message):
     def __init__(self, text: _Optional[str] = ..., agent: _Optional[str] = ..., project: _Optional[str] = ..., session: _Optional[str] = ..., at: _Optional[float] = ..., role: _Optional[str] = ..., precision: _Optional[float] = ...) -> None: ...
 
 class Intents(_message.Message):
-    __slots__ = ("intents", "go_ahead", "first_tools", "files", "like", "model", "note", "sure", "ahead_from", "rests_on")
+    __slots__ = ("id", "model", "note", "intents", "go_ahead", "first_tools", "files", "like", "sure", "ahead_from", "rests_on")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     INTENTS_FIELD_NUMBER: _ClassVar[int]
     GO_AHEAD_FIELD_NUMBER: _ClassVar[int]
     FIRST_TOOLS_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     LIKE_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    NOTE_FIELD_NUMBER: _ClassVar[int]
     SURE_FIELD_NUMBER: _ClassVar[int]
     AHEAD_FROM_FIELD_NUMBER: _ClassVar[int]
     RESTS_ON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     intents: _containers.RepeatedCompositeFieldContainer[Intent]
     go_ahead: bool
     first_tools: _containers.RepeatedScalarFieldContainer[str]
     files: _containers.RepeatedCompositeFieldContainer[TouchedFile]
     like: _containers.RepeatedCompositeFieldContainer[LikePrompt]
-    model: str
-    note: str
     sure: float
     ahead_from: float
     rests_on: str
-    def __init__(self, intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., go_ahead: _Optional[bool] = ..., first_tools: _Optional[_Iterable[str]] = ..., files: _Optional[_Iterable[_Union[TouchedFile, _Mapping]]] = ..., like: _Optional[_Iterable[_Union[LikePrompt, _Mapping]]] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., sure: _Optional[float] = ..., ahead_from: _Optional[float] = ..., rests_on: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., intents: _Optional[_Iterable[_Union[Intent, _Mapping]]] = ..., go_ahead: _Optional[bool] = ..., first_tools: _Optional[_Iterable[str]] = ..., files: _Optional[_Iterable[_Union[TouchedFile, _Mapping]]] = ..., like: _Optional[_Iterable[_Union[LikePrompt, _Mapping]]] = ..., sure: _Optional[float] = ..., ahead_from: _Optional[float] = ..., rests_on: _Optional[str] = ...) -> None: ...
 
 class Intent(_message.Message):
     __slots__ = ("kind", "probability")
@@ -507,18 +529,20 @@ class ForecastRequest(_message.Message):
     def __init__(self, host: _Optional[str] = ..., resource: _Optional[str] = ..., horizon_s: _Optional[float] = ..., command: _Optional[str] = ..., tool: _Optional[str] = ...) -> None: ...
 
 class ForecastAnswer(_message.Message):
-    __slots__ = ("resources", "peak", "fits", "model", "note")
+    __slots__ = ("id", "model", "note", "resources", "peak", "fits")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
     PEAK_FIELD_NUMBER: _ClassVar[int]
     FITS_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    NOTE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    model: str
+    note: str
     resources: _containers.RepeatedCompositeFieldContainer[ResourceForecast]
     peak: ExpectedPeak
     fits: bool
-    model: str
-    note: str
-    def __init__(self, resources: _Optional[_Iterable[_Union[ResourceForecast, _Mapping]]] = ..., peak: _Optional[_Union[ExpectedPeak, _Mapping]] = ..., fits: _Optional[bool] = ..., model: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., note: _Optional[str] = ..., resources: _Optional[_Iterable[_Union[ResourceForecast, _Mapping]]] = ..., peak: _Optional[_Union[ExpectedPeak, _Mapping]] = ..., fits: _Optional[bool] = ...) -> None: ...
 
 class ResourceForecast(_message.Message):
     __slots__ = ("host", "resource", "at", "used", "limit", "horizons", "time_left", "alarm", "blamed", "because")

@@ -13,6 +13,7 @@ import msgspec
 
 from onward.data.errors import InputError
 from onward.serving import wire
+from onward.serving.questions.answered import Answered
 from onward.serving.questions.errors import ErrorAnswer, ErrorList, ErrorListRequest, ErrorRequest
 from onward.serving.questions.fixes import AttemptAnswer, AttemptRequest, FixAnswer, FixRequest
 from onward.serving.questions.forecast import ForecastAnswer, ForecastRequest
@@ -34,7 +35,7 @@ class Question(NamedTuple):
     method: str
     """The answerer's method."""
     request: type[msgspec.Struct]
-    answer: type[msgspec.Struct]
+    answer: type[Answered]
     summary: str
 
     @property

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from onward.serving.questions.answered import Answered
+
 __all__ = [
     "ErrorAnswer",
     "ErrorCluster",
@@ -71,7 +73,7 @@ class ErrorCluster(msgspec.Struct, frozen=True, kw_only=True):
     """What it was merged from or split into, and why."""
 
 
-class ErrorList(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorList(Answered, frozen=True, kw_only=True):
     """Clusters of errors."""
 
     clusters: list[ErrorCluster]
@@ -79,7 +81,7 @@ class ErrorList(msgspec.Struct, frozen=True, kw_only=True):
     """How many there are in all."""
 
 
-class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorAnswer(Answered, frozen=True, kw_only=True):
     """What an error is."""
 
     known: bool
@@ -98,6 +100,4 @@ class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
     p: float
     """Calibrated probability that the category is right; 0 = not known."""
     cluster: ErrorCluster | None = None
-    nearest: list[NearError] = []
-    degraded: str = ""
-    """Why this answer is less than the full one; empty = it is the full one."""
+    nearest: list[NearError] = msgspec.field(default_factory=list)

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from onward.serving.questions.answered import Answered
+
 __all__ = ["AttemptAnswer", "AttemptRequest", "Fix", "FixAnswer", "FixRequest", "Retry"]
 
 
@@ -61,7 +63,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence: what the advice rests on."""
 
 
-class FixAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class FixAnswer(Answered, frozen=True, kw_only=True):
     """What mends a failing check."""
 
     check: str
@@ -79,8 +81,6 @@ class FixAnswer(msgspec.Struct, frozen=True, kw_only=True):
     tried: dict[str, int]
     """What was tried in vain since the check last passed -> how often."""
     retry: Retry
-    model: str = ""
-    note: str = ""
 
 
 class AttemptRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ class AttemptRequest(msgspec.Struct, frozen=True, kw_only=True):
     project: str = ""
 
 
-class AttemptAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptAnswer(Answered, frozen=True, kw_only=True):
     """P(the next run passes)."""
 
     attempt: bool
@@ -105,5 +105,3 @@ class AttemptAnswer(msgspec.Struct, frozen=True, kw_only=True):
     worked: float
     """Decayed count of attempts like it that passed: the same action at this kind of error."""
     tried: float
-    model: str = ""
-    note: str = ""

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 
+from onward.serving.questions.answered import Answered
+
 __all__ = [
     "Blamed",
     "ExpectedPeak",
@@ -101,7 +103,7 @@ class ExpectedPeak(msgspec.Struct, frozen=True, kw_only=True):
     key: str
 
 
-class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ForecastAnswer(Answered, frozen=True, kw_only=True):
     """What will run out, and when."""
 
     resources: list[ResourceForecast]
@@ -110,7 +112,3 @@ class ForecastAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """null = no command was asked about, or none was ever measured."""
     fits: bool | None = None
     """Whether that peak's upper end fits into the memory that is left; null = not known."""
-    model: str = ""
-    """Version that answered; empty = the trend did."""
-    note: str = ""
-    """Why this answer is less than the full one; empty = it is the full one."""

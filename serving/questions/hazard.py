@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from onward.serving.questions.answered import Answered
+
 __all__ = ["HazardAnswer", "HazardRequest", "Hint"]
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -33,7 +35,7 @@ class Hint(msgspec.Struct, frozen=True):
     """Lower end of the one-sided 95 % interval of that share."""
 
 
-class HazardAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class HazardAnswer(Answered, frozen=True, kw_only=True):
     """Whether a session is getting anywhere."""
 
     session: str
@@ -54,7 +56,3 @@ class HazardAnswer(msgspec.Struct, frozen=True, kw_only=True):
     evidence: list[str]
     """Why, in sentences for a person."""
     hint: Hint
-    model: str = ""
-    """Version of the bundle that answered; empty = the peer did."""
-    note: str = ""
-    """Why this answer is less than the full one; empty = it is the full one."""

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from onward.serving.questions.answered import Answered
+
 __all__ = ["Intent", "IntentRequest", "Intents", "LikePrompt", "TouchedFile"]
 
 Text = Annotated[str, Meta(min_length=1, max_length=200_000)]
@@ -58,21 +60,17 @@ class TouchedFile(msgspec.Struct, frozen=True):
     """Relative to the others; no probability."""
 
 
-class Intents(msgspec.Struct, frozen=True, kw_only=True):
+class Intents(Answered, frozen=True, kw_only=True):
     """What the words may ask for, the likeliest first."""
 
     intents: list[Intent]
     go_ahead: bool
     """Whether the best is sure enough to go ahead unasked, and can be undone."""
-    first_tools: list[str] = []
+    first_tools: list[str] = msgspec.field(default_factory=list)
     """The tools that may come first, the likeliest first."""
-    files: list[TouchedFile] = []
-    like: list[LikePrompt] = []
+    files: list[TouchedFile] = msgspec.field(default_factory=list)
+    like: list[LikePrompt] = msgspec.field(default_factory=list)
     """What it rests on."""
-    model: str = ""
-    """Version of the bundle that answered; empty = the nearest past prompts alone."""
-    note: str = ""
-    """Why the answer is less than the full one; empty = it is the full one."""
     sure: float = 0.0
     """P(the best is right), from what the readings of past prompts came to."""
     ahead_from: float | None = None

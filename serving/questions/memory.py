@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from onward.data.events import Note
+from onward.serving.questions.answered import Answered
 
 __all__ = ["MemoryAnswer", "MemoryRequest", "Recalled", "WhyRecalled"]
 
@@ -55,16 +56,12 @@ class Recalled(msgspec.Struct, frozen=True, kw_only=True):
     why: WhyRecalled
 
 
-class MemoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class MemoryAnswer(Answered, frozen=True, kw_only=True):
     """What is known about a question."""
 
     notes: list[Recalled]
     """The likeliest first; empty = nothing relevant is known."""
     sure: bool
     """Whether the first note is more likely relevant than not."""
-    note: str = ""
-    """Why the answer is less than the full one, or that nothing is known; empty = all is well."""
-    version: str = ""
-    """The model that ranked; empty = fixed weights."""
     known: int = 0
     """Notes in memory."""

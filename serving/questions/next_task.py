@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from onward.serving.questions.answered import Answered
+
 __all__ = ["MAX_MOST", "MAX_STEPS", "Followed", "Later", "NextAnswer", "NextRequest", "NextStep"]
 
 MAX_MOST = 10
@@ -60,7 +62,7 @@ class Later(msgspec.Struct, frozen=True):
     probability: Share
 
 
-class NextAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class NextAnswer(Answered, frozen=True, kw_only=True):
     """What may come next, likeliest first."""
 
     steps: list[NextStep]
@@ -71,7 +73,3 @@ class NextAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Of the first labels that were said with confidence before, at least 70 % came true."""
     after: str
     """The label of the session's last step; empty = there was none, or it was rare."""
-    model: str = ""
-    """The bundle that answered; empty = counts did."""
-    note: str = ""
-    """Why this answer is less than the full one; empty = it is the full one."""

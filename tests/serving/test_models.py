@@ -18,7 +18,6 @@ from onward.features.fold import Fold
 from onward.models import bundle as files
 from onward.models.live import CURRENT, Live
 from onward.serving import bundle as bundles
-from onward.serving.trees import PathCredits
 
 if TYPE_CHECKING:
     from tests.serving.conftest import MakeSteps, Publisher, Start, Until
@@ -82,19 +81,6 @@ def test_another_model_under_the_same_manifest(tmp_path: Path, publisher: Publis
         bundles.load(folder, error_rate=0.1)
 
 
-def test_credits_add_up(tmp_path: Path, publisher: Publisher, steps: MakeSteps) -> None:
-    """Baseline and effects of all features are the model's log-odds, row for row."""
-    folder = publisher.publish(tmp_path, "v1")
-    rows = np.load(folder / files.PARITY)["X"]
-    shares = PathCredits(folder / files.CONFIDENCE, rows)
-    X = examples(enumerate(steps(60), 1), Fold()).X
-    native = publisher.native().predict(X)
-
-    for row, p in zip(X, native, strict=True):
-        baseline, effects = shares.of(row)
-        assert baseline + effects.sum() == pytest.approx(np.log(p / (1 - p)), abs=1e-4)
-
-
 def test_explains_with_features(
     publisher: Publisher, start: Start, tmp_path: Path, until: Until
 ) -> None:
@@ -108,9 +94,11 @@ def test_explains_with_features(
 
     assert decision.model == "v1"
     assert {reason.source for reason in decision.reasons} >= {"model", "counts"}
-    assert why.contributions
-    effects = [abs(item.effect) for item in why.contributions]
-    assert effects == sorted(effects, reverse=True)
+    (model,) = why.models
+    effects = [item.effect for item in model.contributions]
+    assert (model.system, model.version) == ("confidence", "v1")
+    assert [*map(abs, effects)] == sorted(map(abs, effects), reverse=True) != []
+    assert model.baseline + sum(effects) + model.rest == pytest.approx(model.says)
     assert why.cases[0].likeness == "same command"
 
 

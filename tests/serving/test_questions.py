@@ -13,15 +13,18 @@ import pytest
 from google.protobuf import json_format
 from tests.serving.conftest import Running, wait_until
 
-from onward.data.errors import InputError, NotFound, Unavailable
+from onward.data.errors import InputError, NotFound
 from onward.data.events import Outcome, Prompt, Step
 from onward.data.importers import BrokenLine, read_path
 from onward.data.samples import sample_path
 from onward.data.store import History
 from onward.models.bundle import read_manifest
+from onward.models.next_task import NextTask
+from onward.serving.answers.desk import FILLING
 from onward.serving.client import AsyncClient, Client
 from onward.serving.grpc import PREDICTIONS
-from onward.serving.pb import generate, prediction_pb2
+from onward.serving.pb import decision_pb2, generate, prediction_pb2
+from onward.serving.pb.decision_pb2_grpc import DecisionsStub
 from onward.serving.questions import QUESTIONS, Question
 from onward.serving.questions.next_task import NextRequest
 from onward.training.loop import train
@@ -87,13 +90,10 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert running.stop() == 0, running.said
 
 
-def _answers(client: Client, question: Question) -> bool:
-    """Whether a question is answered yet: what came before must be folded first."""
-    try:
-        client.ask(question.convert(FIELDS[question.name]))
-    except Unavailable:
-        return False
-    return True
+def _is_whole(client: Client, question: Question) -> bool:
+    """Whether the answer rests on all that came before, which must be folded first."""
+    said = client.ask(question.convert(FIELDS[question.name]))
+    return not said.note.startswith(FILLING)
 
 
 def by_grpc(running: Running, question: Question, fields: dict[str, Any]) -> dict[str, Any]:
@@ -123,8 +123,33 @@ def test_every_door_gives_the_same_answer(asked: Running, question: Question) ->
     )
 
     assert isinstance(first, question.answer)
-    assert again == first
-    assert _close(msgspec.to_builtins(over), msgspec.to_builtins(first))
+    assert _same(again) == _same(first)
+    assert _close(_same(over), _same(first))
+    assert len({first.id, again.id, over.id}) == 3
+
+
+def _same(answer: Any) -> dict[str, Any]:
+    """An answer as plain fields, without its own id."""
+    plain: dict[str, Any] = msgspec.to_builtins(answer)
+    return plain | {"id": ""}
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=[one.name for one in QUESTIONS])
+def test_every_answer_can_be_asked_why(asked: Running, question: Question) -> None:
+    """An answer is explained by its id at both doors; an id that was never given is not found."""
+    with asked.client() as client:
+        answer = client.ask(question.convert(FIELDS[question.name]))
+        why = client.why(answer.id)
+    with grpc.insecure_channel(f"127.0.0.1:{asked.grpc_port}") as channel:
+        stub = DecisionsStub(channel)  # type: ignore[no-untyped-call]
+        over = stub.Why(decision_pb2.WhyRequest(id=answer.id), timeout=30)
+
+    assert why.decision is None
+    assert why.asked is not None
+    assert why.asked.question == over.asked.question == question.name
+    assert why.asked.answer == json.loads(msgspec.json.encode(answer))
+    assert json.loads(over.asked.answer_json) == why.asked.answer
+    assert why.note == over.note == "No model was asked: what the answer says is all."
 
 
 def _close(a: Any, b: Any) -> bool:
@@ -148,7 +173,8 @@ def test_the_async_client_asks_too(asked: Running) -> None:
     import asyncio
 
     with asked.client() as client:
-        assert asyncio.run(_awaited(asked.url)) == client.ask(NextRequest(session="q"))
+        said = client.ask(NextRequest(session="q"))
+    assert _same(asyncio.run(_awaited(asked.url))) == _same(said)
 
 
 def test_what_is_no_question_is_told(asked: Running) -> None:
@@ -175,7 +201,7 @@ def test_what_was_learned_survives_a_restart(tmp_path: Path) -> None:
         after = [client.ask(one.convert(FIELDS[one.name])) for one in QUESTIONS]
     assert second.stop() == 0, second.said
 
-    assert after == before
+    assert [*map(_same, after)] == [*map(_same, before)]
 
 
 def test_a_system_that_is_switched_off_says_so(tmp_path: Path) -> None:
@@ -228,10 +254,15 @@ def test_trained_systems_answer(tmp_path: Path) -> None:
     running = Running(home, sample_s="0")
     questions = {one.name: one for one in QUESTIONS}
     with running.client() as client:
-        wait_until(lambda: _answers(client, questions["next"]), "the history is folded")
+        wait_until(lambda: _is_whole(client, questions["next"]), "the history is folded")
         client.record(trouble())
         answer = client.ask(questions["next"].convert({"session": "q", "agent": "a"}))
         assert answer.model == trained.version
+        (model,) = client.why(answer.id).models
+        listed = sum(one.effect for one in model.contributions)
+        assert (model.system, model.version) == ("next_task", trained.version)
+        assert {one.feature for one in model.contributions} <= set(NextTask.names)
+        assert model.baseline + listed + model.rest == pytest.approx(model.says)
         assert json.loads(msgspec.json.encode(client.models()))["live"] == trained.version
         began = time.monotonic()
         client.ask(questions["fixes"].convert({"session": "q"}))

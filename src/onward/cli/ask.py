@@ -100,14 +100,21 @@ def _listed(questions: list[dict[str, Any]]) -> RenderableType:
 
 
 def answer_view(answer: Any) -> RenderableType:
-    """Any answer, for a person: one line a field, lists of records as tables."""
+    """Any answer, for a person."""
     import msgspec
+
+    return fields_view(msgspec.to_builtins(answer, enc_hook=str))
+
+
+def fields_view(fields: dict[str, Any]) -> RenderableType:
+    """An answer's fields: one line each, lists of records as tables; what all have comes last."""
     from rich.console import Group
     from rich.text import Text
 
-    fields: dict[str, Any] = msgspec.to_builtins(answer, enc_hook=str)
+    last = ("note", "model", "id")
+    names = [name for name in fields if name not in last] + [n for n in last if n in fields]
     parts: list[RenderableType] = []
-    for name, value in fields.items():
+    for name, value in ((name, fields[name]) for name in names):
         title = name.replace("_", " ")
         if value in (None, "", [], {}):
             continue

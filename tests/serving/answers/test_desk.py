@@ -24,23 +24,32 @@ from tests.serving.answers.asking import (
     steps,
 )
 
-from onward.data.errors import BundleError, Unavailable
+from onward.data.errors import BundleError, NotFound, Unavailable
 from onward.data.events import Band, Call, Decision, Event, Verdict
 from onward.serving.answers.base import Part, Seat
 from onward.serving.answers.catalogue import seats
-from onward.serving.answers.desk import LITTLE, MAX_WAITING, SIP, Answers, Desk
+from onward.serving.answers.desk import (
+    FILLING,
+    LITTLE,
+    MAX_WAITING,
+    SIP,
+    Answers,
+    Desk,
+    Told,
+)
 from onward.serving.questions import QUESTIONS, Question
+from onward.serving.questions.fixes import FixRequest
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_answer_rests_on_all_that_was_put_before_it(name: str) -> None:
     """Events wait until a question comes, and then all of them count."""
-    desk = Desk(seat_of(name).answerer)
+    desk = Desk(seat_of(name))
     events = mixed()
     for event in events:
         desk.put(event)
     assert desk.waiting == len(events)
-    said = [desk.ask(one.method, REQUESTS[one.name]) for one in questions(name)]
+    said = [desk.ask(one.method, REQUESTS[one.name]).answer for one in questions(name)]
 
     assert desk.waiting == 0
     assert [plain(one) for one in said] == ask_all(learned(name, events))
@@ -71,17 +80,63 @@ def test_decisions_tell_the_desks_nothing() -> None:
 
 @pytest.mark.parametrize("saved", [{}, dict.fromkeys(NAMES, b"no")])
 def test_a_damaged_dump_leaves_the_desks_behind(saved: dict[str, bytes]) -> None:
-    """Desks whose dump is missing or damaged say that they are behind, until they are filled."""
-    answers = Answers(lambda: seats(None))
+    """Desks whose dump is missing or damaged answer with nothing learned, and say so."""
+    answers, bare = Answers(lambda: seats(None)), Answers(lambda: seats(None))
     answers.load(saved)
     answers.put(mixed(1)[0])
-    with pytest.raises(Unavailable, match="still being folded"):
-        answers.ask("hazard", "answer", REQUESTS["hazard"])
+    said = answers.ask("hazard", "answer", REQUESTS["hazard"]).answer
 
-    again = answers.fresh()
-    for event in mixed(2):
-        again.put(event)
-    assert again.ask("hazard", "answer", REQUESTS["hazard"]) is not None
+    assert answers.behind == FILLING
+    assert said.note.startswith(FILLING)
+    assert said.probability == bare.ask("hazard", "answer", REQUESTS["hazard"]).answer.probability
+
+
+def test_desks_that_are_filled_answer_from_the_part_that_is_there() -> None:
+    """While they are behind only whoever fills them adds to them; then they are like others."""
+    answers, other, events = Answers(lambda: seats(None)), Answers(lambda: seats(None)), mixed(6)
+    answers.behind = FILLING
+    for event in events[: len(events) // 2]:
+        answers.fill(event)
+        answers.put(event)  # comes from the log once more
+    answers.catch_up()
+    early = answers.ask("next_task", "answer", REQUESTS["next"]).answer
+    for event in events[len(events) // 2 :]:
+        answers.fill(event)
+    answers.behind = ""
+    for event in events:
+        other.put(event)
+
+    assert early.note.startswith(FILLING)
+    assert early.steps
+    assert answers.dump() == other.dump()
+
+
+def test_what_may_be_in_the_missing_part_is_not_called_unknown() -> None:
+    """Behind, a subject that is not found may still come: ask again, not never."""
+    answers = Answers(lambda: seats(None))
+    request = FixRequest(session="nobody")
+    with pytest.raises(NotFound):
+        answers.ask("fixes", "answer", request)
+    answers.behind = FILLING
+
+    with pytest.raises(Unavailable, match="No failing check"):
+        answers.ask("fixes", "answer", request)
+
+
+def test_a_question_does_not_wait_for_ever() -> None:
+    """With more waiting than can be learned in time the answer comes without it, and says so."""
+    slow = Slow()
+    slow.go_on.set()
+    desk, answers = Desk(Seat(slow, {})), Answers(lambda: seats(None))
+    for event in islice(steps(), 3 * SIP):
+        desk.put(event)
+    told = desk.ask("answer", None, patience_s=0.0)
+    for event in mixed():
+        answers.put(event)
+
+    assert (told.answer, told.owed) == (0, 3 * SIP)
+    assert desk.ask("answer", None) == Told(3 * SIP, [], 0)
+    assert not answers.ask("hazard", "answer", REQUESTS["hazard"]).owed
 
 
 def test_desks_are_opened_when_they_are_needed() -> None:
@@ -96,7 +151,7 @@ def test_desks_are_opened_when_they_are_needed() -> None:
     for event in events:
         answers.put(event)
     assert not made
-    said = answers.ask("next_task", "answer", REQUESTS["next"])
+    said = answers.ask("next_task", "answer", REQUESTS["next"]).answer
 
     assert made == [True]
     assert said == learned("next_task", events).answer(REQUESTS["next"])
@@ -142,10 +197,10 @@ class Slow:
 def test_what_is_put_while_a_question_is_answered_comes_later() -> None:
     """Putting never waits for an answer; the next answer rests on it."""
     slow = Slow()
-    desk, said = Desk(slow), list[int]()
+    desk, said = Desk(Seat(slow, {})), list[int]()
     for event in islice(steps(), 5):
         desk.put(event)
-    asking = threading.Thread(target=lambda: said.append(desk.ask("answer", None)))
+    asking = threading.Thread(target=lambda: said.append(desk.ask("answer", None).answer))
     asking.start()
     assert slow.asked.wait(60.0)
     for event in islice(steps(), 3):
@@ -155,12 +210,12 @@ def test_what_is_put_while_a_question_is_answered_comes_later() -> None:
     asking.join(60.0)
 
     assert said == [5]
-    assert desk.ask("answer", None) == 8
+    assert desk.ask("answer", None).answer == 8
 
 
 def test_one_event_that_cannot_be_learned_keeps_none_out() -> None:
     """What an answerer fails on is passed over, and those behind it are learned."""
-    desk = Desk(Slow())
+    desk = Desk(Seat(Slow(), {}))
     for event in islice(steps(), 4):
         desk.put(event)
         desk.put(Verdict(id="v", session="s", decision="d", approved=True))
@@ -171,7 +226,7 @@ def test_one_event_that_cannot_be_learned_keeps_none_out() -> None:
 
 def test_what_waits_is_bounded() -> None:
     """Whoever puts one too many takes a few in, and no more: nobody is kept waiting for long."""
-    desk = Desk(Slow())
+    desk = Desk(Seat(Slow(), {}))
     event = next(steps())
     for _ in range(MAX_WAITING + 1):
         desk.put(event)
@@ -181,7 +236,7 @@ def test_what_waits_is_bounded() -> None:
 
 def test_catching_up_stops_where_there_is_something_better_to_do() -> None:
     """Learning what waits goes on only as long as it may."""
-    desk, looks = Desk(Slow()), iter((True, False))
+    desk, looks = Desk(Seat(Slow(), {})), iter((True, False))
     for event in islice(steps(), 3 * SIP):
         desk.put(event)
     desk.catch_up(lambda: next(looks))
@@ -205,8 +260,8 @@ def _answers(part: Callable[[str], Part | None]) -> Answers:
 
 
 def _asked(answers: Answers, question: Question) -> Any:
-    said = answers.ask(question.system, question.method, REQUESTS[question.name])
-    return plain(said)
+    told = answers.ask(question.system, question.method, REQUESTS[question.name])
+    return plain(told.answer)
 
 
 @pytest.mark.parametrize(

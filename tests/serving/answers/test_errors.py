@@ -96,7 +96,7 @@ def test_any_output_is_answered(errors: Errors, output: str) -> None:
         answer = one.answer(ErrorRequest(output=output, command="'"))
 
         assert answer.category == "unknown"
-        assert answer.degraded
+        assert answer.note
 
 
 def causes(p: list[float]) -> Part:
@@ -115,11 +115,11 @@ def test_the_category_is_the_models(errors: Errors) -> None:
     errors.use(None)
     peer = errors.answer(request)
 
-    assert (sure.category, sure.degraded) == ("B", "")
+    assert (sure.category, sure.note) == ("B", "")
     assert sure.p == pytest.approx(0.8 / 0.9, abs=1e-3)
     assert (unsure.category, unsure.p) == ("unknown", 0.0)
     assert peer.category == "TEST_FAILURE"
-    assert "regular expressions" in peer.degraded
+    assert "regular expressions" in peer.note
     with pytest.raises(BundleError):
         errors.use(Part("v1", {}, lambda X: X))
 

@@ -107,9 +107,9 @@ def test_without_embedder_or_model_it_says_so() -> None:
     assert vectors.note == NO_MODEL
     assert vectors.notes[0].why.cosine is not None
     answer = full.answer(MemoryRequest(query="which queue"))
-    assert (answer.note, answer.version) == ("", "v1")
+    assert (answer.note, answer.model) == ("", "v1")
     full.use(part(beats_peer=False))
-    assert full.answer(MemoryRequest(query="which queue")).version == ""
+    assert full.answer(MemoryRequest(query="which queue")).model == ""
     full.use(None)
     assert full.answer(MemoryRequest(query="which queue")).note == NO_MODEL
 

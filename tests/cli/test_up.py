@@ -64,7 +64,7 @@ def up(live: Path, ports: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
             **os.environ,
             "ONWARD_HOME": str(live),
             "ONWARD_MLFLOW_URI": "http://127.0.0.1:9",
-            "ONWARD_WITHOUT": "all",
+            "ONWARD_WITHOUT": "next_task,errors,memory,intent,forecast,sentences",
         }
         | ports,
         stdout=subprocess.PIPE,
@@ -115,6 +115,10 @@ def test_ask_a_running_server(up: subprocess.Popen[str], shell: Any, ports: dict
     why = json.loads(shell("why", decision["id"], "--json", **ports).out)
     shown = shell("why", decision["id"], **ports)
     unknown = shell("why", "nobody", **ports)
+    asked = ["ask", "attempt", "session=s", 'input={"command": "pytest -q"}']
+    answer = json.loads(shell(*asked, "--json", **ports).out)
+    explained = shell("why", answer["id"], **ports)
+    cut = shell("ask", "attempt", "session=s", 'input={"comm', **ports)
     status = json.loads(shell("status", "--json", **ports).out)
     up.send_signal(signal.SIGTERM)
 
@@ -122,6 +126,8 @@ def test_ask_a_running_server(up: subprocess.Popen[str], shell: Any, ports: dict
     assert why["decision"]["call"]["input"] == {"command": "pytest -q"}
     assert "pytest -q" in shown.out
     assert unknown.code == 3
+    assert "attempt: no" in explained.out
+    assert (cut.code, "written as JSON" in cut.err) == (2, True)
     assert status["server"]["model"] == status["live"]
     assert up.wait(30) == 0
 

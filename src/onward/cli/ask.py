@@ -42,7 +42,8 @@ def ask(
         show([_described(one) for one in QUESTIONS], as_json=json, view=_listed)
         return
     asked = _named(question, QUESTIONS)
-    request = asked.convert(dict(_field(text) for text in fields or []))
+    given = dict(_field(text) for text in fields or [])
+    request = asked.convert({name: _read(asked, name, value) for name, value in given.items()})
     with client(url) as server:
         answer = server.ask(request)
     show(answer, as_json=json, view=answer_view)
@@ -75,6 +76,22 @@ def _field(text: str) -> tuple[str, str]:
             return name, file.read()
     except OSError as error:
         raise SettingsError(f"{value[1:]} cannot be read: {error.strerror}.") from error
+
+
+def _read(question: Question, name: str, value: str) -> Any:
+    """A field's value; one that is an object is written as JSON."""
+    import msgspec
+    from msgspec import inspect
+
+    from onward.data.errors import SettingsError
+
+    kinds = {one.encode_name: one.type for one in msgspec.structs.fields(question.request)}
+    if name not in kinds or not isinstance(inspect.type_info(kinds[name]), inspect.DictType):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{name} is an object, written as JSON: {error}.") from error
 
 
 def _described(question: Question) -> dict[str, Any]:

@@ -58,15 +58,17 @@ def _view(answer: Why) -> RenderableType:
 
 def _features(model: Explained) -> RenderableType:
     """What the features did to what one model says."""
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
-    title = f"{model.system} says {model.says:.3f}, on average {model.baseline:.3f}"
-    table = Table("feature", "value", "effect", box=None, title=title, title_justify="left")
+    said = Text(f"{model.system} says {model.says:.3f}; of what is stored, {model.baseline:.3f}")
+    table = Table("feature", "value", "effect", box=None)
     for one in model.contributions:
         value = "unknown" if one.value is None else f"{one.value:.4g}"
         table.add_row(one.feature, value, f"{one.effect:+.4f}")
     table.add_row("all others", "", f"{model.rest:+.4f}")
-    return table
+    return Group(said, table)
 
 
 def _past(cases: list[Case]) -> RenderableType:

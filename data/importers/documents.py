@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -45,7 +46,7 @@ def edges(path: Path) -> bytes:
 @lru_cache(maxsize=1)  # every importer asks about the same file in turn
 def _edges(path: Path, size: int, changed_ns: int) -> bytes:
     with open_bytes(path) as file:
-        head = end = file.read(_EDGE)
+        head = end = file.read(_EDGE).removeprefix(BOM_UTF8)
         while (part := file.read(2**20)) and file.tell() < DOCUMENT_LIMIT:
             end = (end + part)[-_EDGE:]
     return head if end is head else head + b"\n" + end
@@ -71,7 +72,7 @@ def load_document(path: Path, *, expected: str) -> Any:
             text = file.read(DOCUMENT_LIMIT + 1)
         if len(text) > DOCUMENT_LIMIT:
             raise LineError(f"it has more than {DOCUMENT_LIMIT} bytes")
-        return parse_json(text.removeprefix(b"\xef\xbb\xbf"))
+        return parse_json(text.removeprefix(BOM_UTF8))
     except DAMAGE as error:
         why = "the compressed file is damaged or ends too early"
         raise FormatError(f"{path} is not {expected} ({why}).", file=str(path)) from error

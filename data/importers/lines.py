@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -133,7 +134,7 @@ def first_objects(path: Path) -> list[dict[str, Any]]:
         with open_bytes(path) as file:
             for line in islice(iter(lambda: file.readline(_SNIFFED_BYTES), b""), _SNIFFED_LINES):
                 try:
-                    found.append(parse_object(line))
+                    found.append(parse_object(line.removeprefix(BOM_UTF8)))
                 except LineError:
                     continue
     except (OSError, NotFound, *DAMAGE):

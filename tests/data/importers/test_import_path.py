@@ -51,6 +51,18 @@ def test_importing_twice_is_importing_once(write: Write, empty_history: History)
     assert empty_history.digest() == digest
 
 
+@pytest.mark.parametrize("name", ["steps.jsonl", "run.traj"])
+def test_a_byte_order_mark_hides_no_format(tmp_path: Path, name: str) -> None:
+    """A file that begins with one is recognised, be it of one line."""
+    run = {"trajectory": [{"action": "ls", "observation": "a", "response": "I look."}]}
+    content = json.dumps(row("s", 0) if name.endswith("jsonl") else run)
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + content.encode())
+
+    (step,) = read_path(tmp_path / name)
+    assert isinstance(step, Step)
+    assert step.input == {"command": "ls"}
+
+
 def test_a_folder_is_walked_and_each_file_known(write: Write, empty_history: History) -> None:
     """Files of different formats come in together; what no importer knows is told."""
     write("logs/steps.jsonl.gz", [row("plain", 0)])

@@ -27,8 +27,10 @@ import msgspec
 
 from onward.data.errors import SettingsError
 from onward.data.events import SHELL_TOOLS, Call
+from onward.decisions.matching import CompiledRule
+from onward.decisions.part import Part
 from onward.decisions.places import Places
-from onward.decisions.rule import CompiledRule, Part, Rule, RuleError
+from onward.decisions.rule import Rule, RuleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -20,7 +20,7 @@ def slots_of(marks: Iterable[str], text: str) -> tuple[int, ...]:
     >>> slots_of(["tool Bash"], "ls ls") == slots_of(["tool Bash"], "ls")
     True
     """
-    found = dict.fromkeys(crc32(mark.encode("utf-8", "replace")) % WORD_SLOTS for mark in marks)
+    found = dict.fromkeys([crc32(mark.encode("utf-8", "replace")) % WORD_SLOTS for mark in marks])
     for word in words_of(text):
         if len(found) >= MAX_SLOTS:
             break

@@ -66,4 +66,10 @@ def _words(given: dict[str, object]) -> str:
 @lru_cache(maxsize=1024)
 def _name_hashes(tool: str, words: str) -> tuple[int, ...]:
     names = dict.fromkeys([tool, *_NAME.findall(words)])
-    return tuple(_hash(f"name {name}") for name in islice(names, MAX_NAMES))
+    return tuple(
+        [crc32(name.encode("utf-8", "replace"), _NAMED) for name in islice(names, MAX_NAMES)]
+    )
+
+
+_NAMED = crc32(b"name ")
+"""Where the hash of a name goes on from: that of ``name foo`` is that of ``foo``, begun here."""

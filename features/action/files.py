@@ -149,5 +149,7 @@ _SPECIAL: dict[str, Callable[[FileWords, Command, list[str]], None]] = {
 
 def _few(found: list[str]) -> tuple[str, ...]:
     """The first distinct paths, in the one spelling; unknown pieces (⟨...⟩) name no file."""
+    if not found:
+        return ()
     known = [clean_path(path) for path in found if "⟨" not in path]
     return tuple(dict.fromkeys(filter(None, known)))[:MAX_PATHS]

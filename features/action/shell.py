@@ -64,9 +64,11 @@ def shell_action(tool: str, command: str, timed: bool) -> Action:
         kind = KIND["write"]
     files = FileWords(parsed.commands)
     body = ends_of("\n".join(text for _, text in parsed.heredocs) or _inline_code(counting))
-    keys = _keys(tool, command, counting, lead)
+    template = _template(counting)
+    keys = _keys(tool, command, counting, lead, template)
     program = lead.program if lead else ""
-    target = target_of(program, files.needs, files.makes)
+    needs, makes, removes = files.needs, files.makes, files.removes
+    target = target_of(program, needs, makes)
     looks = _looks(lead) if lead is not None and kind == KIND["search"] else ()
     return Action(
         program=program,
@@ -77,23 +79,23 @@ def shell_action(tool: str, command: str, timed: bool) -> Action:
         shape=name_hash(keys[3]),
         aim=name_hash(target),
         programs=tuple(dict.fromkeys(f"of {c.program}" for c in counting))[:6],
-        needs=files.needs,
-        makes=files.makes,
+        needs=needs,
+        makes=makes,
         edits=files.edits,
-        removes=files.removes,
+        removes=removes,
         takes_back=files.takes_back,
         script=files.script,
         enters=files.enters,
         looks=looks,
         new_lines=tuple(sorted(line_hashes(body)))[:200],
         said=tuple(sorted(word_hashes(command[:_TEXT_LIMIT]))),
-        words=_words(tool, command, counting),
+        words=_words(tool, command, counting, template),
         body=script_facts(body),
         static=(
             *_shape_numbers(command, parsed, counting),
-            float(len(files.needs)),
-            float(len(files.makes)),
-            float(len(files.removes)),
+            float(len(needs)),
+            float(len(makes)),
+            float(len(removes)),
             *kind_flags(kind),
             *_search_numbers(lead, looks),
             math.nan,
@@ -142,14 +144,13 @@ def _lead(counting: list[Command], kinds: list[int]) -> tuple[Command | None, in
 
 
 def _keys(
-    tool: str, command: str, counting: list[Command], lead: Command | None
+    tool: str, command: str, counting: list[Command], lead: Command | None, template: str
 ) -> tuple[str, str, str, str, str]:
     exact = f"{tool}#{crc32(command.strip().encode('utf-8', 'replace')):08x}"
     if lead is None:
         return tool, tool, tool, tool, exact
     program = f"{tool}:{lead.program}"
     more = " +" if len(counting) > 1 else ""
-    template = _template(counting)
     return tool, program, f"{program} {lead.sub}{more}", f"{tool}:{template}", exact
 
 
@@ -208,9 +209,9 @@ def _shape_numbers(command: str, parsed: Parsed, counting: list[Command]) -> tup
     )
 
 
-def _words(tool: str, command: str, counting: list[Command]) -> tuple[int, ...]:
+def _words(tool: str, command: str, counting: list[Command], template: str) -> tuple[int, ...]:
     lead = counting[-1].program if counting else tool
-    marks = [f"tool {tool}", f"program {lead}", f"shape {_template(counting)}"]
+    marks = [f"tool {tool}", f"program {lead}", f"shape {template}"]
     for c in counting[:6]:
         marks.append(f"of {c.program}")
         marks += [f"flag {c.program} {flag[:20]}" for flag in c.flags[:6]]

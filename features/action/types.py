@@ -143,4 +143,7 @@ def target_of(program: str, needs: tuple[str, ...], makes: tuple[str, ...]) -> s
 
 def kind_flags(kind: int) -> tuple[float, ...]:
     """One number for each kind that has a feature of its own: 1 where it is this one."""
-    return tuple([float(KIND[name] == kind) for name in _FLAGGED])
+    return _KIND_FLAGS[kind]
+
+
+_KIND_FLAGS = [tuple([float(name == kind) for name in _FLAGGED]) for kind in KINDS]

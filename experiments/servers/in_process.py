@@ -26,6 +26,7 @@ def in_process_section(bench: Bench) -> list[Row]:
     rows = [Fold().vector(call) for call in bench.calls[:200]]
     with bench.server() as server:
         server.service.record(bench.steps)
+        until_learned(server)
         fresh = _reworded(bench.calls)
         took: dict[str, list[list[float]]] = {"C row": [], SEEN: [], NEW: []}
         for turn in range(bench.turns):

@@ -1,8 +1,8 @@
 """The learned systems beside decisions: folded, fitted, and judged beside their trivial peers.
 
-Each goes the same way. Its own fold turns the log into rows; the oldest fit the model, the newest
-judge it. What is judged is what ships. Where it does not surely beat the best of its peers, the
-bundle says so and serving answers by the peer.
+Each goes the same way. Its own fold turns the log into rows; the oldest fit a model, the newest
+judge it. What ships is fitted once more, on all of them. Where the judged one does not surely beat
+the best of its peers, the bundle says so and serving answers by the peer.
 """
 
 from __future__ import annotations
@@ -121,11 +121,12 @@ def fit_systems(
 
 def _fitted(system: System, rows: Rows, *, seed: int) -> PartDraft:
     train, test = _by_time(rows)
-    model = system.model().fit(train, seed=seed)
-    losses = {"": system.losses(test.y, system.said(model, test.X))}
+    judged = system.model().fit(train, seed=seed)
+    losses = {"": system.losses(test.y, system.said(judged, test.X))}
     peers = system.peers(train, test)
     losses |= {name: system.losses(test.y, np.asarray(said)) for name, said in peers.items()}
-    X, body = test.X[-PARITY_ROWS:], model.to_onnx()
+    model = system.model().fit(rows, seed=seed)
+    X, body = rows.X[-PARITY_ROWS:], model.to_onnx()
     return PartDraft(
         name=model.name,
         onnx=body,

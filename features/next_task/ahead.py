@@ -1,8 +1,8 @@
 """Further ahead than the next step: labels of the steps after it, by counts of what followed.
 
-Each likely label of the next step is taken as if it had come; what then follows is read off the
-counts under the last two labels, of all history and of the session. Of the ways ahead the likeliest
-few are followed, so the shares of a step sum to somewhat less than 1.
+Each of the likeliest labels of the next step is taken as if it had come; what then follows is read
+off counts of what came one step, and two steps, after such a pair of labels. Straight counts of the
+third step say more than going through every label that may come between, and cost less.
 """
 
 from __future__ import annotations
@@ -15,26 +15,28 @@ from numpy.typing import NDArray
 from onward.features.next_task.counts import Counts
 from onward.features.next_task.trail import BEFORE, Trail
 
-__all__ = ["ahead"]
+__all__ = ["MOST_AHEAD", "ahead", "skipped"]
 
-_BEAM = 6
-"""Ways that are followed, and labels that each may go on with."""
+MOST_AHEAD = 3
+"""How far it looks, the next step being 1."""
+_WAYS = 3
+"""Labels of the next step that are followed; more find no more."""
 
 
 def ahead(
-    history: Counts,
+    tables: Sequence[Counts],
     trail: Trail,
     first: Sequence[tuple[int, float]],
     *,
     labels: int,
     steps: int,
-) -> list[dict[int, float]]:
-    """For the second step and those after it, number of a label -> probability.
+) -> list[NDArray[np.float64]]:
+    """(labels,) for the second step and those after it, the probability of each label.
 
     Parameters
     ----------
-    history
-        Counts under the last labels in all sessions, contexts as in `next_contexts`.
+    tables
+        Counts of what came one step after two labels, of what came two steps after them, and so on.
     trail
         The session.
     first
@@ -42,48 +44,31 @@ def ahead(
     labels
         How many numbers there are.
     steps
-        How far to look, the next step included.
+        How far to look, the next step included; at most `MOST_AHEAD`.
     """
     before = trail.marks[-1].label if trail.marks else BEFORE
-    paths = {(before, number): p for number, p in first}
-    after = _After(history, trail.counts, labels)
+    ways = sorted(first, key=_likely)[:_WAYS]
+    whole = sum(p for _, p in ways)
+    flat = np.full(labels, 1.0 / labels)
     found = []
-    for _ in range(steps - 1):
-        paths = _one_more(after, paths)
-        table: dict[int, float] = {}
-        for (_, number), p in paths.items():
-            table[number] = table.get(number, 0.0) + p
-        found.append(table)
+    for counts in tables[: steps - 1]:
+        said = np.zeros(labels)
+        for number, p in ways:
+            said += counts.chain(_pair(number, before), flat) * (p / whole)
+        found.append(said)
     return found
 
 
-def _one_more(after: _After, paths: dict[tuple[int, int], float]) -> dict[tuple[int, int], float]:
-    """The likeliest ways, one step longer: by their last two labels."""
-    longer: dict[tuple[int, int], float] = {}
-    likeliest = sorted(paths.items(), key=_likely, reverse=True)[:_BEAM]
-    spreads = [after(a, b) for (a, b), _ in likeliest]
-    order = np.argsort(-np.array(spreads), axis=1, kind="stable")[:, :_BEAM].tolist()
-    for ((_, b), p), numbers, spread in zip(likeliest, order, spreads, strict=True):
-        for number, share in zip(numbers, spread[numbers].tolist(), strict=True):
-            longer[b, number] = longer.get((b, number), 0.0) + p * share
-    return longer
+def skipped(trail: Trail) -> list[int]:
+    """What a label is counted under that comes two steps after it; empty where there was none."""
+    labels = [mark.label for mark in trail.marks[-3:-1]]
+    return _pair(labels[-1], labels[0] if len(labels) > 1 else BEFORE) if labels else []
 
 
-def _likely(item: tuple[tuple[int, int], float]) -> float:
-    return item[1]
+def _pair(label: int, before: int) -> list[int]:
+    """Contexts of a label and the one before it, as those of the n-gram in `contexts`."""
+    return [hash((1, label)), hash((2, label, before))]
 
 
-class _After:
-    """(labels,) what comes after two labels; what is wide is counted up once for all ways."""
-
-    def __init__(self, history: Counts, session: Counts, labels: int) -> None:
-        self._history, self._session = history, session
-        self._all = history.chain([0], np.full(labels, 1.0 / labels))
-        self._one: dict[int, NDArray[np.float64]] = {}
-
-    def __call__(self, a: int, b: int) -> NDArray[np.float64]:
-        one = self._one.get(b)
-        if one is None:
-            one = self._one[b] = self._history.chain([hash((1, b))], self._all)
-        wide = self._history.chain([hash((2, b, a))], one)
-        return self._session.chain([hash((2, b)), hash((4, b, a))], wide)
+def _likely(item: tuple[int, float]) -> float:
+    return -item[1]

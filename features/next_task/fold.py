@@ -24,7 +24,7 @@ from onward.data.errors import BundleError
 from onward.data.events import Event, Prompt, Step
 from onward.features.action import action_of
 from onward.features.dumps import version_of
-from onward.features.next_task.ahead import ahead
+from onward.features.next_task.ahead import MOST_AHEAD, ahead, skipped
 from onward.features.next_task.contexts import HASHED, Now, now_of
 from onward.features.next_task.counts import Counts
 from onward.features.next_task.label import OTHER, label_of
@@ -36,7 +36,7 @@ from onward.features.next_task.weights import LabelWeights, PackedTable
 __all__ = ["CANDIDATES", "NAMES", "VERSION", "VOICES", "Asked", "NextFold"]
 
 MAX_SESSIONS, MAX_PLACES = 128, 256
-_MEANING = 2
+_MEANING = 3
 """Raise this when a number changes its meaning but not its name, or a dump its layout."""
 VERSION = version_of(_MEANING, (str(HASHED), *NAMES))
 """Changes whenever the meaning of a row changes."""
@@ -62,6 +62,7 @@ class NextFold:
 
     def __init__(self) -> None:
         self.steps = Counts()
+        self.skips = Counts(capacity=8_000)
         self.places = Counts(capacity=12_000)
         self.recent = Counts(capacity=4_000, keep=0.97)
         self._weights = LabelWeights()
@@ -134,7 +135,7 @@ class NextFold:
         return self._labels.name(marks[-1].label) if marks else ""
 
     def ahead(
-        self, session: str, first: Sequence[tuple[str, float]], *, steps: int = 3
+        self, session: str, first: Sequence[tuple[str, float]], *, steps: int = MOST_AHEAD
     ) -> list[dict[str, float]]:
         """Probabilities of the labels of the steps after the next one.
 
@@ -145,18 +146,21 @@ class NextFold:
         first
             Likely labels of the next step, and their probabilities.
         steps
-            How far to look, the next step included.
+            How far to look, the next step included; at most `MOST_AHEAD`.
 
         Returns
         -------
         list
-            For the second step and those after it, label -> probability.
+            For the second step and those after it, the likeliest labels -> their probabilities.
         """
         trail = self._trails.get(session, _FRESH)
         numbers = [(self._labels.find(label), p) for label, p in first]
         names = [OTHER, *self._labels.ids]  # numbers are given in this order, from 1 on
-        found = ahead(self.steps, trail, numbers, labels=len(names), steps=steps)
-        return [{names[number]: p for number, p in table.items()} for table in found]
+        tables, found = (self.steps, self.skips), []
+        for p in ahead(tables, trail, numbers, labels=len(names), steps=steps):
+            likeliest = np.argsort(-p, kind="stable")[:CANDIDATES].tolist()
+            found.append({names[number]: p.item(number) for number in likeliest})
+        return found
 
     def _named(self, vocabulary: Sequence[str] | None) -> tuple[list[str], NDArray[np.intp]]:
         """The labels that are told apart, `OTHER` last, and their numbers."""
@@ -230,6 +234,7 @@ class NextFold:
             trail.counts.learn(now.session, number)
             trail.follow(now.situations, number)
         if label and teach:
+            self.skips.learn(skipped(trail), number)
             self._learn_label(now, said, number, action.kind)
         trail.learn(step, action, number)
         home = crc32(f"{step.agent}|{step.project}".encode("utf-8", "replace"))
@@ -262,7 +267,7 @@ class NextFold:
     def dump(self) -> bytes:
         """The whole state; `load` gives a fold that answers the same bit for bit."""
         rest = _Rest(
-            counts=(self.steps, self.places, self.recent),
+            counts=(self.steps, self.skips, self.places, self.recent),
             trails=list(self._trails.items()),
             homes=list(self._homes.items()),
             labels=self._labels,
@@ -281,7 +286,7 @@ class NextFold:
             fold._weights.load(state.weights)
         except (zlib.error, ValueError, IndexError) as error:
             raise BundleError(f"The state of the next steps cannot be read: {error}") from error
-        fold.steps, fold.places, fold.recent = found.counts
+        fold.steps, fold.skips, fold.places, fold.recent = found.counts
         fold._trails = dict(found.trails)
         fold._homes = dict(found.homes)
         fold._labels = found.labels
@@ -300,7 +305,7 @@ class _State(msgspec.Struct):
 
 
 class _Rest(msgspec.Struct):
-    counts: tuple[Counts, Counts, Counts]
+    counts: tuple[Counts, Counts, Counts, Counts]
     trails: list[tuple[str, Trail]]
     homes: list[tuple[int, _Place]]
     labels: Labels

@@ -8,8 +8,8 @@ beat it, counts under the last labels answer, and a note says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -104,8 +104,11 @@ class NextTaskAnswerer:
         if request.steps == 1 or not ranked:
             return []
         ahead = self._fold.ahead(request.session, ranked, steps=request.steps)
-        tables = enumerate(ahead, start=2)
-        return [each for step, table in tables for each in _best(step, table, request.most)]
+        return [
+            Later(step, label, min(p, 1.0))
+            for step, table in enumerate(ahead, start=2)
+            for label, p in islice(table.items(), request.most)
+        ]
 
     # -- on disk ---------------------------------------------------------------------------------
 
@@ -140,8 +143,3 @@ def _judged(encoded: bytes) -> str:
     call = msgspec.json.decode(encoded, type=Call)
     command = command_of(call)
     return classify(call, None if command is None else parse(command)).level.value
-
-
-def _best(ahead: int, table: Mapping[str, float], most: int) -> list[Later]:
-    ranked = sorted(table.items(), key=lambda item: (-item[1], item[0]))[:most]
-    return [Later(ahead, label, min(max(p, 0.0), 1.0)) for label, p in ranked]

@@ -16,7 +16,7 @@ from onward.models.traits import traits_of
 from onward.training.candidate import Candidate, as_served, fitted, parts_of, promised
 from onward.training.parity import Exported
 from onward.training.settings import TrainSettings
-from onward.training.split import Fractions, by_time
+from onward.training.split import Fractions, by_own_time
 from onward.training.walk import Answered
 
 __all__ = ["Learner", "Made"]
@@ -71,7 +71,7 @@ class Learner:
         if len(rows) < self.settings.least_steps:
             return None
         shares = Fractions(self.settings.calibrate_share, self.settings.test_share)
-        parts = parts_of(by_time(len(rows), shares))
+        parts = parts_of(by_own_time(rows.lent, shares))
         candidate = fitted(table, rows, parts, seed=self.settings.seed)
         online, later = Online(), parts.later
         steps = [said.step for said in so_far if said.step.outcome in (Outcome.OK, Outcome.ERROR)]

@@ -32,7 +32,7 @@ from onward.training.rows import folded
 from onward.training.sentences import prepared
 from onward.training.settings import TrainSettings
 from onward.training.shelf import Shelf
-from onward.training.split import Fractions, by_time
+from onward.training.split import Fractions, by_own_time
 from onward.training.systems import MAX_EVENTS, fit_systems
 from onward.training.tracking import Record, Tracked, Tracker
 from onward.training.unseen import in_unseen_projects
@@ -100,7 +100,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         )
         ran = np.flatnonzero(data.table.ran)
         rows = _enough(data.table[ran] if len(ran) < len(data.table) else data.table, settings)
-        parts = parts_of(by_time(len(rows), _fractions(settings)))
+        parts = parts_of(by_own_time(rows.lent, _fractions(settings)))
         tell("folding the history", 1.0)
         tell("rehearsing", 0.0)
         more = rehearsal(history, rows[: len(parts.fit)], seed=settings.seed)

@@ -50,6 +50,8 @@ class Ruling(msgspec.Struct, frozen=True):
         >>> Ruling(CHAMPION, "counts", Interval(0.01, 0.004, 0.02), 800).text
         'champion: beats counts by .0100 Brier [.0040, .0200] on 800 later steps'
         """
+        if not self.n:
+            return f"{self.alias}: no step came after {self.against} to measure both on"
         verb = "beats" if self.passed else "does not surely beat"
         gain, low, high = (
             f"{x:.4f}".replace("0.", ".", 1)
@@ -75,7 +77,8 @@ def judge(
     Parameters
     ----------
     y, p
-        (n,) outcomes of later rows that neither was fitted on; what the new version says.
+        (n,) outcomes of later rows that neither was fitted on; what the new version says. None of
+        them, and it stays a challenger.
     rivals
         Name -> (n,) what it says. With a champion: it alone. Without: the trivial peers.
     groups
@@ -85,6 +88,8 @@ def judge(
     seed
         Of the draws.
     """
+    if not len(y):
+        return Ruling(CHALLENGER, next(iter(rivals)), Interval(0.0, 0.0, 0.0), 0)
     best = min(rivals, key=lambda name: brier(y, rivals[name]))
     draws = max(100, min(1000, 5_000_000 // len(y)))  # bounds the time on long histories
     worse = bootstrap_gain(

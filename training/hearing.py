@@ -53,8 +53,12 @@ class Hearing:
         return Judged(self.rows.succeeded[mask], said, self.rows.session[mask].astype(str))
 
     def rival(self, veteran: Veteran) -> Floats:
-        """(n,) what the live version would have said as served, from the same start."""
-        return as_served(veteran.frozen(self.rows.X), self.rows, self.traits)
+        """(n,) what the live version would have said as served; NaN where it learned the row."""
+        new = np.flatnonzero(self.rows.seq > veteran.manifest.last_seq)
+        rows, traits = self.rows[new], [self.traits[row] for row in new]
+        said = np.full(len(self.rows), np.nan)
+        said[new] = as_served(veteran.frozen(rows.X), rows, traits, online=veteran.online())
+        return said
 
 
 def hear(

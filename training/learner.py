@@ -13,7 +13,14 @@ from onward.features.examples import OUTCOMES, Examples
 from onward.models.calibrate import Calibrator
 from onward.models.online import Online
 from onward.models.traits import traits_of
-from onward.training.candidate import Candidate, as_served, fitted, parts_of, promised
+from onward.training.candidate import (
+    Candidate,
+    as_served,
+    fitted,
+    parts_of,
+    promised,
+    refitted,
+)
 from onward.training.parity import Exported
 from onward.training.settings import TrainSettings
 from onward.training.split import Fractions, by_own_time
@@ -84,6 +91,7 @@ class Learner:
             rates=[self.settings.error_rate],
             confidence=self.settings.confidence,
         )[0]
+        candidate = refitted(candidate, table, rows, seed=self.settings.seed)
         return _made(candidate, threshold, version=f"after {len(so_far):,} steps"), online
 
 

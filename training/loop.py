@@ -18,7 +18,14 @@ from onward.data.store import History
 from onward.decisions.risk import Threshold
 from onward.features.examples import Examples
 from onward.features.sentences import Embedder, lazy_embedder
-from onward.training.candidate import RATES, Candidate, fitted, parts_of, promised
+from onward.training.candidate import (
+    RATES,
+    Candidate,
+    fitted,
+    parts_of,
+    promised,
+    refitted,
+)
 from onward.training.card import card
 from onward.training.catalogue import all_systems
 from onward.training.draft import Draft
@@ -136,7 +143,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
     tell("publishing", 0.0)
     draft = Draft(
         version=new_version(data.digest),
-        candidate=candidate,
+        candidate=refitted(candidate, data.table, rows, more=more, seed=settings.seed),
         fold=data.fold,
         online=hearing.online,
         history=data.digest,
@@ -202,15 +209,22 @@ def _enough(rows: Examples, settings: TrainSettings) -> Examples:
 
 def _ruling(hearing: Hearing, shelf: Shelf, notes: list[str], *, seed: int) -> Ruling:
     """The gate's word: against the live version, or where there is none against the peers."""
-    rivals = {name: hearing.said[name][hearing.test] for name in PEERS}
+    rivals, heard = {name: hearing.said[name] for name in PEERS}, hearing.test
     live = shelf.current()
     if live is not None:
         try:
-            rivals = {live: hearing.rival(load_veteran(shelf, live))[hearing.test]}
+            said = hearing.rival(load_veteran(shelf, live))
+            rivals, heard = {live: said}, hearing.test & ~np.isnan(said)
         except (BundleError, NotFound) as error:
             notes.append(f"The live version cannot be measured: {error.message}")
-    judged = hearing.judged(hearing.test)
-    return judge(judged.y, judged.said["model"], rivals, groups=judged.groups, seed=seed)
+    rivals = {name: said[heard] for name, said in rivals.items()}
+    return judge(
+        hearing.rows.succeeded[heard],
+        hearing.said["model"][heard],
+        rivals,
+        groups=hearing.rows.session[heard].astype(str),
+        seed=seed,
+    )
 
 
 def _place(draft: Draft, shelf: Shelf) -> None:

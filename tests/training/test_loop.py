@@ -80,6 +80,8 @@ def test_same_again_stays_challenger(trained: Home) -> None:
 
     assert second.ruling.alias == CHALLENGER
     assert second.ruling.against == first.version
+    assert second.ruling.n == 0  # the live version learned from every step that there is
+    assert "no step came after" in second.ruling.text
     assert Shelf(settings.home_dir).current() == first.version
 
 

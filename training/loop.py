@@ -39,7 +39,7 @@ from onward.training.rows import folded
 from onward.training.sentences import prepared
 from onward.training.settings import TrainSettings
 from onward.training.shelf import Shelf
-from onward.training.split import Fractions, by_own_time
+from onward.training.split import Fractions, by_own_time, own_rows
 from onward.training.systems import MAX_EVENTS, fit_systems
 from onward.training.tracking import Record, Tracked, Tracker
 from onward.training.unseen import in_unseen_projects
@@ -137,8 +137,11 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         confidence=settings.confidence,
         seed=settings.seed,
     )
-    ruling = _ruling(hearing, shelf, notes, seed=settings.seed)
     promises = _promises(hearing, settings)
+    promise = next(p for p in promises if p.rate == settings.error_rate)
+    # Who can promise nothing yet only asks: no reason to take over from who can.
+    own = int(rows.seq[own_rows(rows.lent)[0]]) if np.isfinite(promise.value) else 0
+    ruling = _ruling(hearing, shelf, notes, own=own, seed=settings.seed)
     tell("judging beside the peers", 1.0)
     tell("publishing", 0.0)
     draft = Draft(
@@ -169,7 +172,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         ruling=ruling,
         evaluation=evaluation,
         unseen=unseen,
-        promise=next(p for p in promises if p.rate == settings.error_rate),
+        promise=promise,
         steps=len(rows),
         last_seq=data.last_seq,
         seconds=time.monotonic() - begin,
@@ -207,13 +210,18 @@ def _enough(rows: Examples, settings: TrainSettings) -> Examples:
     return rows
 
 
-def _ruling(hearing: Hearing, shelf: Shelf, notes: list[str], *, seed: int) -> Ruling:
-    """The gate's word: against the live version, or where there is none against the peers."""
+def _ruling(hearing: Hearing, shelf: Shelf, notes: list[str], *, own: int, seed: int) -> Ruling:
+    """The gate's word: against the live version, or where there is none against the peers.
+
+    A live version that ends before the event *own* learned none of the user's own steps.
+    """
+    proven = True
     rivals, heard = {name: hearing.said[name] for name in PEERS}, hearing.test
     live = shelf.current()
     if live is not None:
         try:
-            said = hearing.rival(load_veteran(shelf, live))
+            veteran = load_veteran(shelf, live)
+            said, proven = hearing.rival(veteran), veteran.manifest.last_seq >= own
             rivals, heard = {live: said}, hearing.test & ~np.isnan(said)
         except (BundleError, NotFound) as error:
             notes.append(f"The live version cannot be measured: {error.message}")
@@ -224,6 +232,7 @@ def _ruling(hearing: Hearing, shelf: Shelf, notes: list[str], *, seed: int) -> R
         rivals,
         groups=hearing.rows.session[heard].astype(str),
         seed=seed,
+        proven=proven,
     )
 
 

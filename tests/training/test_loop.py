@@ -128,6 +128,7 @@ def test_own_steps_judge(trained: Home, events: list[Event]) -> None:
     assert second.steps == first.steps + len(own)
     assert second.evaluation.n == second.ruling.n == 200
     assert second.promise.n == 300
+    assert Shelf(settings.home_dir).current() == second.version
 
 
 def test_damaged_live_version_is_replaced(trained: Home) -> None:

@@ -5,9 +5,10 @@ The rows come in the order of the log and serve one purpose each::
     fit          oldest    the trees
     calibrate              from scores to probabilities
     promise                the execute thresholds: no part of the model has seen their outcomes
-    test         newest    judging, and nothing else
+    test         newest    judging
 
-What ships is fitted once more on all of them (`refitted`), after it was promised for and judged.
+Once a user has steps of their own, those of the bundled history are fitted on and no more.
+What ships is fitted once more on all rows (`refitted`), after it was promised for and judged.
 
 Serving corrects the frozen model with every outcome (`onward.models.online`). So promises and
 judgement rest on the corrected probabilities, made one row after the other from what was known

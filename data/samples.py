@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["resources_path", "sample_path"]
+__all__ = ["is_lent", "resources_path", "sample_path"]
+
+_RECORDERS = "recorder/"
+"""How the names of the agents begin that made the bundled history."""
+
+
+def is_lent(agent: str) -> bool:
+    """Whether a step of this agent is of the bundled history, not of the user's own.
+
+    >>> is_lent("recorder/bash"), is_lent("claude-code")
+    (True, False)
+    """
+    return agent.startswith(_RECORDERS)
 
 
 def sample_path() -> Path:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onward.data.events import Decision, Event, Outcome, Step
+from onward.data.samples import is_lent
 from onward.features.bounded import shed
 from onward.features.fold import NAMES, Fold
 
@@ -71,6 +72,11 @@ class Examples:
     def ran(self) -> NDArray[np.bool_]:
         """(n,) whether the step ran to an end that is known."""
         return np.asarray((self.outcome == _OK) | (self.outcome == _ERROR))
+
+    @property
+    def lent(self) -> NDArray[np.bool_]:
+        """(n,) whether the step is of the bundled history, not of the user's own."""
+        return np.fromiter(map(is_lent, self.agent.tolist()), np.bool_, len(self))
 
     @property
     def judged(self) -> NDArray[np.bool_]:

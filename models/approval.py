@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from onward.features.examples import Examples
 from onward.models.confidence import SETTINGS as CONFIDENCE_SETTINGS
-from onward.models.head import Head
+from onward.models.head import Head, weights
 
 __all__ = ["SETTINGS", "Approval"]
 
@@ -37,6 +37,6 @@ class Approval(Head):
         """Learns from steps that were let through and from those that were not."""
         rows = train[train.judged]
         approved: NDArray[np.float64] = rows.ran.astype(np.float64)
-        self.trees.fit(rows.X, approved, seed=seed)
+        self.trees.fit(rows.X, approved, weight=weights(rows), seed=seed)
         self._facts = {"rows": len(rows), "refused": float(1.0 - approved.mean()), "seed": seed}
         return self

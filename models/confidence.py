@@ -12,7 +12,7 @@ import numpy as np
 
 from onward.features.examples import Examples
 from onward.features.fold import NAMES
-from onward.models.head import Head
+from onward.models.head import Head, weights
 
 __all__ = ["SETTINGS", "Confidence"]
 
@@ -60,7 +60,7 @@ class Confidence(Head):
     def fit(self, train: Examples, *, seed: int = 0) -> Self:
         """Learns from the steps that ran; raises `NotEnoughData` where they are too few."""
         rows = train[train.ran]
-        self.trees.fit(rows.X, rows.succeeded, seed=seed)
+        self.trees.fit(rows.X, rows.succeeded, weight=weights(rows), seed=seed)
         self._facts = {
             "rows": len(rows),
             "failures": float(1.0 - rows.succeeded.mean()),

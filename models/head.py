@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from onward.features.examples import Examples
 from onward.features.fold import VERSION
 from onward.models.base import Matrix, Probabilities
 from onward.models.trees import Trees
 
-__all__ = ["Head"]
+__all__ = ["LENT", "Head", "weights"]
+
+LENT = 0.05
+"""What a step of the bundled history weighs beside one of the user's own: the likelihood of what
+others left behind, raised to this power (Ibrahim & Chen, *Power prior distributions for regression
+models*, 2000). So it fills in where a user has little, and fades as the user's own steps come."""
+
+
+def weights(rows: Examples) -> NDArray[np.float64] | None:
+    """(n,) what each row weighs in a fit; None = all the same, as where all are of one kind."""
+    lent = rows.lent
+    return np.where(lent, LENT, 1.0) if lent.any() and not lent.all() else None
 
 
 class Head:

@@ -34,7 +34,7 @@ class Assessed(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: Evaluation | None
     """On later steps; None where there are too few of them."""
     metrics: dict[str, float]
-    """From its own training, on steps that served for nothing else."""
+    """From its own training, on steps that the judged fit had not seen."""
 
 
 def assess(

@@ -5,7 +5,10 @@ The rows come in the order of the log and serve one purpose each::
     fit          oldest    the trees
     calibrate              from scores to probabilities
     promise                the execute thresholds: no part of the model has seen their outcomes
-    test         newest    judging, and nothing else
+    test         newest    judging
+
+Once a user has steps of their own, those of the bundled history are fitted on and no more.
+What ships is fitted once more on all rows (`refitted`), after it was promised for and judged.
 
 Serving corrects the frozen model with every outcome (`onward.models.online`). So promises and
 judgement rest on the corrected probabilities, made one row after the other from what was known
@@ -43,6 +46,8 @@ __all__ = [
     "calibrated",
     "counts_of",
     "parts_of",
+    "promised",
+    "refitted",
 ]
 
 Floats = NDArray[np.float64]
@@ -56,6 +61,7 @@ RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30)
 
 _METHODS_TO_TRY_FROM = 400  # with fewer rows the best of many methods is the luckiest
 _SAFE_METHOD = "temperature"
+_REFIT_UP_TO = 200_000  # rows; of more, less than a fifth lies after the fitted ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +130,45 @@ def fitted(
         Too few successes or failures among the rows.
     """
     # Slices, not row numbers: of a long history they copy nothing.
-    learned = rows[: len(parts.fit)]
-    if more is not None and len(more):
-        learned = joined([learned, more])
-    confidence = Confidence().fit(learned, seed=seed)
     older = table[: int(np.searchsorted(table.seq, rows.seq[parts.fit[-1]], side="right"))]
+    confidence, approval = _heads(older, rows[: len(parts.fit)], more, seed=seed)
     calibrate = rows[parts.calibrate]
     choice = calibrated(confidence.predict(calibrate.X), calibrate.succeeded)
-    return Candidate(confidence, _approval(older, seed=seed), choice)
+    return Candidate(confidence, approval, choice)
+
+
+def refitted(
+    candidate: Candidate,
+    table: Examples,
+    rows: Examples,
+    *,
+    seed: int,
+    more: Examples | None = None,
+) -> Candidate:
+    """What ships once a candidate was judged: its heads fitted once more, on the newest rows too.
+
+    The calibration stays the one that was chosen on rows which the trees had not seen. A very long
+    history is left as it is: it misses little of what is new, and another fit costs the most there.
+
+    Parameters
+    ----------
+    candidate
+        As it was calibrated, promised for and judged.
+    table, rows, seed, more
+        As for `fitted`.
+    """
+    if len(rows) > _REFIT_UP_TO:
+        return candidate
+    confidence, approval = _heads(table, rows, more, seed=seed)
+    return Candidate(confidence, approval, candidate.choice)
+
+
+def _heads(
+    table: Examples, rows: Examples, more: Examples | None, *, seed: int
+) -> tuple[Confidence, Approval | None]:
+    """Both heads, of these steps."""
+    learned = joined([rows, more]) if more is not None and len(more) else rows
+    return Confidence().fit(learned, seed=seed), _approval(table, seed=seed)
 
 
 def _approval(older: Examples, *, seed: int) -> Approval | None:

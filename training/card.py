@@ -31,7 +31,7 @@ def card(draft: Draft) -> str:
         f"- History {draft.history[:12]} up to event {draft.last_seq:,}; features {VERSION}.",
         "",
         "## How good it is",
-        f"On the {draft.evaluation.n:,} newest steps, which served for nothing else:",
+        f"On the {draft.evaluation.n:,} newest steps, by a fit that had seen none of them:",
         "",
         *_table(draft.evaluation),
         "",

@@ -3,6 +3,10 @@
 It must beat what answers today, on held-out later time, by more than chance: the bootstrap
 interval of the gain in Brier score must lie above zero. Without a champion the trivial peers
 are what answers today, so the first model must beat the best of them.
+
+A champion that learned from the bundled history alone never proved itself on the user's own steps.
+The first version that learned from these need only not be surely worse, for they are too few at
+first to make anything sure.
 """
 
 from __future__ import annotations
@@ -50,7 +54,11 @@ class Ruling(msgspec.Struct, frozen=True):
         >>> Ruling(CHAMPION, "counts", Interval(0.01, 0.004, 0.02), 800).text
         'champion: beats counts by .0100 Brier [.0040, .0200] on 800 later steps'
         """
-        verb = "beats" if self.passed else "does not surely beat"
+        if not self.n:
+            return f"{self.alias}: no step came after {self.against} to measure both on"
+        sure = self.gain.low > LEAST_GAIN
+        verb = "is no worse than" if self.passed else "does not surely beat"
+        verb = "beats" if sure else verb
         gain, low, high = (
             f"{x:.4f}".replace("0.", ".", 1)
             for x in (self.gain.value, self.gain.low, self.gain.high)
@@ -69,13 +77,15 @@ def judge(
     groups: Sequence[str] | NDArray[np.generic],
     level: float = 0.95,
     seed: int = 0,
+    proven: bool = True,
 ) -> Ruling:
     """Measure a new version against the best of its rivals.
 
     Parameters
     ----------
     y, p
-        (n,) outcomes of later rows that neither was fitted on; what the new version says.
+        (n,) outcomes of later rows that neither was fitted on; what the new version says. None of
+        them, and it stays a challenger.
     rivals
         Name -> (n,) what it says. With a champion: it alone. Without: the trivial peers.
     groups
@@ -84,10 +94,15 @@ def judge(
         Of the interval. Raising it makes the gate harder to pass.
     seed
         Of the draws.
+    proven
+        Whether what answers today learned from steps like these; if not, a tie is enough.
     """
+    if not len(y):
+        return Ruling(CHALLENGER, next(iter(rivals)), Interval(0.0, 0.0, 0.0), 0)
     best = min(rivals, key=lambda name: brier(y, rivals[name]))
     draws = max(100, min(1000, 5_000_000 // len(y)))  # bounds the time on long histories
     worse = bootstrap_gain(
         brier, y, rivals[best], p, groups=groups, draws=draws, level=level, seed=seed
     )
-    return Ruling(CHAMPION if worse.low > LEAST_GAIN else CHALLENGER, best, worse, len(y))
+    passed = worse.low > LEAST_GAIN or (not proven and worse.high > 0)
+    return Ruling(CHAMPION if passed else CHALLENGER, best, worse, len(y))

@@ -11,6 +11,7 @@ from onward.features.examples import Examples
 from onward.models.online import Online
 from onward.training.candidate import Candidate, Parts, as_served, counts_of
 from onward.training.evaluate import Judged, base_rate, last_outcome
+from onward.training.split import own_rows
 from onward.training.veteran import Veteran
 
 __all__ = ["PEERS", "Hearing", "hear"]
@@ -52,8 +53,12 @@ class Hearing:
         return Judged(self.rows.succeeded[mask], said, self.rows.session[mask].astype(str))
 
     def rival(self, veteran: Veteran) -> Floats:
-        """(n,) what the live version would have said as served, from the same start."""
-        return as_served(veteran.frozen(self.rows.X), self.rows, self.traits)
+        """(n,) what the live version would have said as served; NaN where it learned the row."""
+        new = np.flatnonzero(self.rows.seq > veteran.manifest.last_seq)
+        rows, traits = self.rows[new], [self.traits[row] for row in new]
+        said = np.full(len(self.rows), np.nan)
+        said[new] = as_served(veteran.frozen(rows.X), rows, traits, online=veteran.online())
+        return said
 
 
 def hear(
@@ -70,15 +75,15 @@ def hear(
     traits
         Of the rows after the fitted ones.
     """
-    later = parts.later
+    later, seen = parts.later, np.intersect1d(parts.fit, own_rows(rows.lent))
     heard = rows[later]
     frozen, online = candidate.frozen(heard.X), Online()
     said = {
         "model": as_served(frozen, heard, traits, online=online),
         "frozen model": frozen,
         "counts": counts_of(heard.X),
-        "last outcome": last_outcome(rows.succeeded, rows.session.tolist(), parts.fit)[later],
-        "base rate": base_rate(rows.succeeded[parts.fit], len(heard)),
+        "last outcome": last_outcome(rows.succeeded, rows.session.tolist(), seen)[later],
+        "base rate": base_rate(rows.succeeded[seen], len(heard)),
     }
     return Hearing(
         rows=heard,

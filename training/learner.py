@@ -13,10 +13,17 @@ from onward.features.examples import OUTCOMES, Examples
 from onward.models.calibrate import Calibrator
 from onward.models.online import Online
 from onward.models.traits import traits_of
-from onward.training.candidate import Candidate, as_served, fitted, parts_of, promised
+from onward.training.candidate import (
+    Candidate,
+    as_served,
+    fitted,
+    parts_of,
+    promised,
+    refitted,
+)
 from onward.training.parity import Exported
 from onward.training.settings import TrainSettings
-from onward.training.split import Fractions, by_time
+from onward.training.split import Fractions, by_own_time
 from onward.training.walk import Answered
 
 __all__ = ["Learner", "Made"]
@@ -71,7 +78,7 @@ class Learner:
         if len(rows) < self.settings.least_steps:
             return None
         shares = Fractions(self.settings.calibrate_share, self.settings.test_share)
-        parts = parts_of(by_time(len(rows), shares))
+        parts = parts_of(by_own_time(rows.lent, shares))
         candidate = fitted(table, rows, parts, seed=self.settings.seed)
         online, later = Online(), parts.later
         steps = [said.step for said in so_far if said.step.outcome in (Outcome.OK, Outcome.ERROR)]
@@ -84,6 +91,7 @@ class Learner:
             rates=[self.settings.error_rate],
             confidence=self.settings.confidence,
         )[0]
+        candidate = refitted(candidate, table, rows, seed=self.settings.seed)
         return _made(candidate, threshold, version=f"after {len(so_far):,} steps"), online
 
 

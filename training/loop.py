@@ -18,7 +18,14 @@ from onward.data.store import History
 from onward.decisions.risk import Threshold
 from onward.features.examples import Examples
 from onward.features.sentences import Embedder, lazy_embedder
-from onward.training.candidate import RATES, Candidate, fitted, parts_of, promised
+from onward.training.candidate import (
+    RATES,
+    Candidate,
+    fitted,
+    parts_of,
+    promised,
+    refitted,
+)
 from onward.training.card import card
 from onward.training.catalogue import all_systems
 from onward.training.draft import Draft
@@ -32,7 +39,7 @@ from onward.training.rows import folded
 from onward.training.sentences import prepared
 from onward.training.settings import TrainSettings
 from onward.training.shelf import Shelf
-from onward.training.split import Fractions, by_time
+from onward.training.split import Fractions, by_own_time, own_rows
 from onward.training.systems import MAX_EVENTS, fit_systems
 from onward.training.tracking import Record, Tracked, Tracker
 from onward.training.unseen import in_unseen_projects
@@ -100,7 +107,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         )
         ran = np.flatnonzero(data.table.ran)
         rows = _enough(data.table[ran] if len(ran) < len(data.table) else data.table, settings)
-        parts = parts_of(by_time(len(rows), _fractions(settings)))
+        parts = parts_of(by_own_time(rows.lent, _fractions(settings)))
         tell("folding the history", 1.0)
         tell("rehearsing", 0.0)
         more = rehearsal(history, rows[: len(parts.fit)], seed=settings.seed)
@@ -130,13 +137,16 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         confidence=settings.confidence,
         seed=settings.seed,
     )
-    ruling = _ruling(hearing, shelf, notes, seed=settings.seed)
     promises = _promises(hearing, settings)
+    promise = next(p for p in promises if p.rate == settings.error_rate)
+    # Who can promise nothing yet only asks: no reason to take over from who can.
+    own = int(rows.seq[own_rows(rows.lent)[0]]) if np.isfinite(promise.value) else 0
+    ruling = _ruling(hearing, shelf, notes, own=own, seed=settings.seed)
     tell("judging beside the peers", 1.0)
     tell("publishing", 0.0)
     draft = Draft(
         version=new_version(data.digest),
-        candidate=candidate,
+        candidate=refitted(candidate, data.table, rows, more=more, seed=settings.seed),
         fold=data.fold,
         online=hearing.online,
         history=data.digest,
@@ -162,7 +172,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         ruling=ruling,
         evaluation=evaluation,
         unseen=unseen,
-        promise=next(p for p in promises if p.rate == settings.error_rate),
+        promise=promise,
         steps=len(rows),
         last_seq=data.last_seq,
         seconds=time.monotonic() - begin,
@@ -200,17 +210,30 @@ def _enough(rows: Examples, settings: TrainSettings) -> Examples:
     return rows
 
 
-def _ruling(hearing: Hearing, shelf: Shelf, notes: list[str], *, seed: int) -> Ruling:
-    """The gate's word: against the live version, or where there is none against the peers."""
-    rivals = {name: hearing.said[name][hearing.test] for name in PEERS}
+def _ruling(hearing: Hearing, shelf: Shelf, notes: list[str], *, own: int, seed: int) -> Ruling:
+    """The gate's word: against the live version, or where there is none against the peers.
+
+    A live version that ends before the event *own* learned none of the user's own steps.
+    """
+    proven = True
+    rivals, heard = {name: hearing.said[name] for name in PEERS}, hearing.test
     live = shelf.current()
     if live is not None:
         try:
-            rivals = {live: hearing.rival(load_veteran(shelf, live))[hearing.test]}
+            veteran = load_veteran(shelf, live)
+            said, proven = hearing.rival(veteran), veteran.manifest.last_seq >= own
+            rivals, heard = {live: said}, hearing.test & ~np.isnan(said)
         except (BundleError, NotFound) as error:
             notes.append(f"The live version cannot be measured: {error.message}")
-    judged = hearing.judged(hearing.test)
-    return judge(judged.y, judged.said["model"], rivals, groups=judged.groups, seed=seed)
+    rivals = {name: said[heard] for name, said in rivals.items()}
+    return judge(
+        hearing.rows.succeeded[heard],
+        hearing.said["model"][heard],
+        rivals,
+        groups=hearing.rows.session[heard].astype(str),
+        seed=seed,
+        proven=proven,
+    )
 
 
 def _place(draft: Draft, shelf: Shelf) -> None:

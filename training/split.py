@@ -17,7 +17,21 @@ from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData, SettingsError
 
-__all__ = ["Fractions", "Rows", "Split", "by_group", "by_time", "time_blocks"]
+__all__ = [
+    "OWN",
+    "Fractions",
+    "Rows",
+    "Split",
+    "by_group",
+    "by_own_time",
+    "by_time",
+    "own_rows",
+    "time_blocks",
+]
+
+OWN = 500
+"""Steps of the user's own from which these alone calibrate and judge: with fewer, those held out
+of them promise nothing yet."""
 
 Rows = NDArray[np.int64]
 """Row numbers, ascending."""
@@ -87,6 +101,43 @@ def by_time(n: int, fractions: Fractions = Fractions()) -> Split:
     rows = np.arange(n, dtype=np.int64)
     cut = n - test - calibrate
     return _checked(Split(rows[:cut], rows[cut : n - test], rows[n - test :]))
+
+
+def by_own_time(lent: NDArray[np.bool_], fractions: Fractions = Fractions()) -> Split:
+    """As `by_time`, but only the user's own rows calibrate and judge, once they suffice.
+
+    The bundled history came before them. Were it split as well, its newest steps would stand for
+    the user's later ones, and the user's steps would be fitted on only when they outnumber it.
+
+    Parameters
+    ----------
+    lent
+        (n,) which rows are of the bundled history.
+    fractions
+        What share of the rows goes where.
+
+    Raises
+    ------
+    NotEnoughData
+        A part would be empty.
+
+    >>> by_own_time(np.arange(1000) < 500, Fractions(calibrate=0.2, test=0.3)).fit.size
+    750
+    """
+    own = own_rows(lent)
+    split = by_time(len(own), fractions)
+    later = own[split.calibrate]
+    return Split(np.arange(later[0], dtype=np.int64), later, own[split.test])
+
+
+def own_rows(lent: NDArray[np.bool_]) -> Rows:
+    """The rows that may calibrate and judge: the user's own, or all while those are too few.
+
+    >>> len(own_rows(np.arange(1000) < 501)), len(own_rows(np.arange(1000) < 500))
+    (1000, 500)
+    """
+    own = np.flatnonzero(~lent)
+    return own if len(own) >= OWN else np.arange(len(lent), dtype=np.int64)
 
 
 def by_group(

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from onward.data.errors import NotEnoughData
 from onward.features.examples import Examples
 from onward.models.confidence import Confidence
 from onward.training.candidate import Candidate, calibrated, parts_of
 from onward.training.evaluate import Evaluation, evaluate
 from onward.training.hearing import hear
-from onward.training.split import Fractions, Rows, by_group
+from onward.training.split import Fractions, Rows, Split, by_group, own_rows
 
 __all__ = ["MOST_ROWS", "in_unseen_projects"]
 
@@ -54,7 +56,7 @@ def in_unseen_projects(
     first = max(len(rows) - MOST_ROWS, 0)
     newest = rows[first:]
     try:
-        parts = parts_of(by_group(newest.project.tolist(), fractions, seed=seed))
+        parts = parts_of(_split(newest, fractions, seed=seed))
         trees = Confidence().fit(newest[parts.fit], seed=seed)
     except NotEnoughData:
         return None
@@ -67,3 +69,12 @@ def in_unseen_projects(
         confidence=confidence,
         seed=seed,
     )
+
+
+def _split(rows: Examples, fractions: Fractions, *, seed: int) -> Split:
+    """By project among the rows that may judge; all others are fitted on."""
+    own = own_rows(rows.lent)
+    split = by_group(rows.project[own].tolist(), fractions, seed=seed)
+    others = np.setdiff1d(np.arange(len(rows)), own)
+    fit = np.sort(np.concatenate([others, own[split.fit]]))
+    return Split(fit, own[split.calibrate], own[split.test])

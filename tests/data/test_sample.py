@@ -13,7 +13,7 @@ import pytest
 
 from onward.data.events import Event, Outcome, Prompt, Sample, Step
 from onward.data.importers import read_parquet
-from onward.data.samples import sample_path
+from onward.data.samples import is_lent, sample_path
 
 _MEGABYTE = 1_000_000
 
@@ -49,6 +49,12 @@ def test_steps_fail_as_often_as_in_real_work(steps: list[Step]) -> None:
         outcomes = Counter(step.outcome for step in steps if step.agent == agent)
         assert 0.08 <= outcomes[Outcome.ERROR] / outcomes.total() <= 0.20
         assert set(outcomes) == {Outcome.OK, Outcome.ERROR}
+
+
+def test_its_steps_are_told_from_a_users_own(steps: list[Step]) -> None:
+    """Each of its steps says whose it is; those of agents that people run say otherwise."""
+    assert all(is_lent(step.agent) for step in steps)
+    assert not any(map(is_lent, ["", "claude-code", "mini-swe-agent/gemini-3-pro", "my-agent"]))
 
 
 def test_ids_are_unique(events: list[Event]) -> None:

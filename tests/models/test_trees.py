@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -11,13 +12,14 @@ import pytest
 
 from onward.data.errors import BundleError, NotEnoughData
 from onward.data.events import Call, Outcome, Step
-from onward.features.examples import OUTCOMES, Examples
+from onward.features.examples import OUTCOMES, Examples, joined
 from onward.features.fold import NAMES, VERSION, Fold
 from onward.models import bundle
 from onward.models.approval import Approval
 from onward.models.base import Model
 from onward.models.confidence import Confidence
 from onward.models.counts import Counts, lower_bound
+from onward.training.metrics import auc
 
 OK, ERROR, REJECTED = map(OUTCOMES.index, (Outcome.OK, Outcome.ERROR, Outcome.REJECTED))
 HEADS = (Confidence, Approval)
@@ -112,6 +114,30 @@ def test_better_rates_never_lower_confidence(table: Examples) -> None:
     high[:, NAMES.index("rate_exact")] = 0.9
 
     assert (model.predict(high) >= model.predict(low)).all()
+
+
+def by(agent: str, rows: Examples) -> Examples:
+    """The same rows, of another agent."""
+    return dataclasses.replace(rows, agent=np.full(len(rows), agent, object))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_lent_steps_alone_weigh_in_full(head: type[Confidence | Approval], table: Examples) -> None:
+    """Where nobody has steps of their own, the bundled ones teach as anybody's would."""
+    lent = head().fit(by("recorder/bash", table)).predict(table.X)
+
+    assert np.array_equal(lent, head().fit(table).predict(table.X))
+
+
+def test_own_steps_lead(table: Examples) -> None:
+    """Where the bundled history says the opposite, a tenth as many own steps are believed."""
+    ran = table[table.ran]
+    against = dataclasses.replace(ran, outcome=np.where(ran.succeeded, ERROR, OK).astype(np.int8))
+    lent = by("recorder/bash", joined([against] * 10))
+
+    p = Confidence().fit(joined([lent, ran])).predict(ran.X)
+
+    assert auc(ran.succeeded, p) > 0.6
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -50,3 +50,16 @@ def test_the_best_rival_counts() -> None:
 
     assert ruling.against == "counts"
     assert ruling.alias == CHALLENGER
+
+
+def test_unproven_champion_yields_to_a_tie() -> None:
+    """What never proved itself on such steps yields where the new version is not surely worse."""
+    jitter = np.clip(TRUE + np.random.default_rng(1).normal(0, 0.002, len(TRUE)), 0, 1)
+
+    tie = judge(Y, jitter, {"champion": TRUE}, groups=GROUPS, proven=False)
+    worse = judge(Y, RATE, {"champion": TRUE}, groups=GROUPS, proven=False)
+
+    assert tie.gain.low < 0 < tie.gain.high
+    assert tie.alias == CHAMPION
+    assert "is no worse than champion" in tie.text
+    assert worse.alias == CHALLENGER

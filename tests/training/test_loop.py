@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from onward.data.errors import NotEnoughData, NotFound
+from onward.data.events import Event, Step
 from onward.data.store import History
 from onward.models.bundle import CARD, CONFIDENCE, PARITY, check_bundle
 from onward.models.live import Live
@@ -79,6 +80,8 @@ def test_same_again_stays_challenger(trained: Home) -> None:
 
     assert second.ruling.alias == CHALLENGER
     assert second.ruling.against == first.version
+    assert second.ruling.n == 0  # the live version learned from every step that there is
+    assert "no step came after" in second.ruling.text
     assert Shelf(settings.home_dir).current() == first.version
 
 
@@ -106,6 +109,26 @@ def test_same_history_and_seed_same_model(trained: Home) -> None:
     assert (a / CONFIDENCE).read_bytes() == (b / CONFIDENCE).read_bytes()
     with np.load(a / PARITY) as x, np.load(b / PARITY) as y:
         assert np.array_equal(x["confidence"], y["confidence"])
+
+
+def test_own_steps_judge(trained: Home, events: list[Event]) -> None:
+    """Once a user has steps of their own, a version is judged and promised on these alone."""
+    settings, first = trained
+    own = [
+        msgspec.structs.replace(event, id=f"own-{event.id}", agent="my-agent")
+        for event in events
+        if isinstance(event, Step)
+    ][:1000]
+    with History.open(settings.history_url) as history:
+        history.append(own)
+
+    second = train(settings)
+
+    assert first.evaluation.n == first.steps // 5
+    assert second.steps == first.steps + len(own)
+    assert second.evaluation.n == second.ruling.n == 200
+    assert second.promise.n == 300
+    assert Shelf(settings.home_dir).current() == second.version
 
 
 def test_damaged_live_version_is_replaced(trained: Home) -> None:

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onward.data.errors import NotEnoughData, SettingsError
-from onward.training.split import Fractions, Split, by_group, by_time, time_blocks
+from onward.training.split import (
+    OWN,
+    Fractions,
+    Split,
+    by_group,
+    by_own_time,
+    by_time,
+    time_blocks,
+)
 
 GROUPS = st.lists(st.sampled_from("abcdefgh"), min_size=3, max_size=200)
 
@@ -26,6 +34,28 @@ def test_time_keeps_order(n: int) -> None:
     assert split.fit.max() < split.calibrate.min()
     assert split.calibrate.max() < split.test.min()
     assert all_rows(split) == list(range(n))
+
+
+@given(before=st.integers(0, 3000), own=st.integers(OWN, 3000), after=st.integers(0, 50))
+def test_lent_steps_never_judge_beside_own(before: int, own: int, after: int) -> None:
+    """Of a user's own steps the newest calibrate and judge, and what was lent before is fitted."""
+    lent = np.repeat([True, False, True], [before, own, after])
+
+    split, alone = by_own_time(lent), by_time(own)
+
+    assert np.array_equal(split.fit, np.arange(before + len(alone.fit)))
+    assert np.array_equal(split.calibrate, before + alone.calibrate)
+    assert np.array_equal(split.test, before + alone.test)
+
+
+@given(lent=st.integers(10, 3000), own=st.integers(0, OWN - 1))
+def test_too_few_own_steps_change_nothing(lent: int, own: int) -> None:
+    """While the user's own steps are few, all steps are split by time alike."""
+    split, plain = by_own_time(np.arange(lent + own) < lent), by_time(lent + own)
+
+    assert np.array_equal(split.fit, plain.fit)
+    assert np.array_equal(split.calibrate, plain.calibrate)
+    assert np.array_equal(split.test, plain.test)
 
 
 @given(groups=GROUPS, seed=st.integers(0, 5))

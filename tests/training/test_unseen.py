@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
-from onward.features.examples import Examples
+from onward.features.examples import Examples, joined
 from onward.features.fold import NAMES
 from onward.training.split import Fractions
 from onward.training.unseen import in_unseen_projects
@@ -41,6 +43,25 @@ def test_asked_for_the_traits_of_rows_outside_the_fit() -> None:
     assert found.scores[0].auc.value > 0.9
     assert heard | fitted == set(rows.project)
     assert not heard & fitted
+
+
+def test_own_projects_judge() -> None:
+    """Beside enough steps of the user's own, no project of the bundled history judges."""
+    own, asked = rows_of(6), list[int]()
+    lent = dataclasses.replace(
+        own,
+        project=np.array([f"lent-{name}" for name in own.project], object),
+        agent=np.full(len(own), "recorder/bash", object),
+    )
+
+    def traits(numbers: np.ndarray) -> list[tuple[int, ...]]:
+        asked.extend(numbers.tolist())
+        return [()] * len(numbers)
+
+    found = in_unseen_projects(joined([lent, own]), traits, Fractions(), confidence=0.95, seed=0)
+
+    assert found is not None
+    assert min(asked) >= len(lent)
 
 
 def test_two_projects_are_too_few() -> None:

@@ -32,7 +32,7 @@ def evaluate(
     """Judge a version on the steps that came after those it learned from.
 
     While there are too few of these, the figures from its own training are shown: they come from
-    the newest steps of that time, which served for nothing else.
+    the newest steps of that time, by a fit that had seen none of them.
     """
     from onward.cli.state import train_settings
     from onward.training.assess import assess

@@ -46,20 +46,19 @@ from onward.data.events import Outcome, Step
 from onward.features.examples import examples
 from onward.models.online import Online
 from onward.training.candidate import counts_of
-from onward.training.metrics import auc, bootstrap, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
+from experiments.held_out.figures import METRICS, measure, together
 from experiments.held_out.sets import Floats, History, judged_rows, read_sets, split
 from experiments.held_out.walk import RATES, Judged, judge, learn, served
 
-__all__ = ["across", "in_turn", "main", "measure", "report"]
+__all__ = ["across", "in_turn", "main", "report"]
 
 COLD = (100, 300, 1000, 3000)
 """Steps after which a start without any model is measured."""
 SETTLED = 500
 """Steps of an agent that was never met, after which its calibration is judged."""
-METRICS = {"auc": auc, "brier": brier, "ece": ece}
 
 
 # -- the simple peer ---------------------------------------------------------------------------
@@ -98,7 +97,7 @@ def _texts(steps: Iterable[Step]) -> list[str]:
 def in_turn(one: History, others: Sequence[History] = (), *, seed: int = 0) -> Judged:
     """A set judged on its later steps, or on repositories that were held out in turn."""
     found = [_against([train], others, test, seed) for train, test in split(one)]
-    return found[0] if len(found) == 1 else _together(found)
+    return found[0] if len(found) == 1 else together(found)
 
 
 def _against(
@@ -112,41 +111,6 @@ def across(train: Sequence[History], test: History) -> Judged:
     own = [one for one in train if one.name == test.name]
     others = [one for one in train if one.name != test.name]
     return _against(own, others, test) if own else _against(others, [], test)
-
-
-def _together(parts: Sequence[Judged]) -> Judged:
-    """Several streams as one; bands are weighed by their steps."""
-    sizes = np.array([len(part.y) for part in parts])
-    whole = Judged(
-        np.concatenate([part.y for part in parts]),
-        np.concatenate([part.groups for part in parts]),
-        {name: np.concatenate([part.said[name] for part in parts]) for name in parts[0].said},
-    )
-    for name in parts[0].bands:
-        bands = whole.bands[name] = {}
-        for rate in RATES:
-            through = np.array([part.bands[name][rate][0] for part in parts]) * sizes
-            wrong = np.array([part.bands[name][rate][1] for part in parts]) * through
-            share = float(wrong.sum() / max(through.sum(), 1.0))
-            bands[rate] = float(through.sum() / sizes.sum()), share
-    return whole
-
-
-def measure(found: Judged, *, draws: int = 200) -> dict[str, dict[str, float]]:
-    """Method -> figures; ``auc_low`` and ``auc_high`` and their like are 95 % intervals."""
-    result = {}
-    for name, p in found.said.items():
-        figures: dict[str, float] = {}
-        for metric, function in METRICS.items():
-            interval = bootstrap(function, found.y, p, groups=found.groups, draws=draws)
-            figures[metric] = interval.value
-            figures[f"{metric}_low"], figures[f"{metric}_high"] = interval.low, interval.high
-        for rate, band in found.bands.get(name, {}).items():
-            percent = round(100 * rate)
-            figures[f"coverage_at_{percent}"], figures[f"error_at_{percent}"] = band
-        figures["n"] = len(found.y)
-        result[name] = figures
-    return result
 
 
 def agents(sets: Sequence[History]) -> dict[str, dict[str, dict[str, float]]]:

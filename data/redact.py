@@ -25,7 +25,7 @@ from onward.data.errors import TooLarge
 from onward.data.events import Call, Event
 from onward.data.secret_rules import PRIVATE_KEY, RULES, SECRET_NAME, SHAPED, Rule, mark
 
-__all__ = ["redact", "redact_call", "redact_event", "redact_id"]
+__all__ = ["redact", "redact_call", "redact_event", "redact_id", "redact_request"]
 
 E_ = TypeVar("E_", bound=Event)
 S_ = TypeVar("S_", bound=msgspec.Struct)
@@ -192,6 +192,17 @@ def redact_call(call: Call, body: bytes | None = None) -> Call:
         It is nested too deeply to be looked through.
     """
     return _redact_struct(call, "the call", body)
+
+
+def redact_request(request: S_) -> S_:
+    """A question's request without secrets: it is compared with what was stored without them.
+
+    Raises
+    ------
+    TooLarge
+        It is nested too deeply to be looked through.
+    """
+    return _redact_struct(request, "the request")
 
 
 def _redact_struct(struct: S_, what: str, body: bytes | None = None) -> S_:

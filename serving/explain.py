@@ -78,6 +78,7 @@ class Explainer:
         self._vectors: dict[str, Vector] = {}
         self._answers: dict[str, _Kept] = {}
         self._models: dict[tuple[str, str], Served] = {}
+        self._heads: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()  # opening a model takes a while: once is enough
         self._keeping = threading.Lock()
 
@@ -114,13 +115,15 @@ class Explainer:
         decision = self._decision(decision_id)
         cases = self._cases(decision)
         if not decision.model:
-            return Why(decision=decision, cases=cases, note="Rules and counts answered.")
+            return Why(decision=decision, cases=cases, note="No model was asked.")
         vector = self._vectors.get(decision_id)
         if vector is None:
-            note = f"Features are kept for the newest {MAX_VECTORS} decisions only."
+            note = (
+                f"Its features are not at hand: a server keeps those of its newest {MAX_VECTORS}."
+            )
             return Why(decision=decision, cases=cases, note=note)
         try:
-            heads = self._runtime.open(decision.model).heads
+            heads = self._heads_of(decision.model)
         except OnwardError as error:
             return Why(decision=decision, cases=cases, note=f"No features: {error}")
         grounds = [Ground(head, decision.model, NAMES, vector, 1) for head in heads]
@@ -153,7 +156,7 @@ class Explainer:
             try:
                 return self._history.get(kind, event_id)
             except NotFound:
-                self._ledger.flush()  # it may be on its way
+                self._ledger.hand_on()  # it may be on its way
         return None
 
     # -- models
@@ -167,6 +170,13 @@ class Explainer:
             except OnwardError as error:
                 faults.append(f"No features of {ground.system}: {error}")
         return models, " ".join(faults)
+
+    def _heads_of(self, version: str) -> tuple[str, ...]:
+        with self._lock:
+            if version not in self._heads:
+                self._heads[version] = self._runtime.open(version).heads
+                shed(self._heads, MAX_MODELS)
+            return self._heads[version]
 
     def _served(self, version: str, system: str) -> Served:
         with self._lock:

@@ -267,6 +267,12 @@ class Ledger:
                 self._put_decisions()
             self._outbox.pump()
 
+    def hand_on(self) -> None:
+        """Send what was decided to the disk, and give it a moment to get there."""
+        with self.lock:
+            self._put_decisions()
+        self._outbox.settle(SETTLE_S)
+
     def flush(self) -> None:
         """Wait until everything that was added is learned, and on disk or lost on the way."""
         with self.lock:
@@ -401,7 +407,9 @@ class Ledger:
         """The state as bytes, or None where it is not just that of the log right now."""
         with self.lock:
             self._put_decisions()
-            if self.behind or self._due or not self._outbox.settle(SETTLE_S) or self.stale:
+            if self.behind or self._due or self.state.answers.waiting > PART:
+                return None  # learning all of that would keep decisions waiting
+            if not self._outbox.settle(SETTLE_S) or self.stale:
                 return None
             self.state.seq = self._outbox.committed
             body = self.state.dump()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from onward.data.events import Event
 from onward.data.store import History
 
 __all__ = ["Refill"]
+
+log = logging.getLogger(__name__)
 
 
 class Refill:
@@ -21,7 +24,7 @@ class Refill:
     history
         The log.
     learn
-        Takes in one event; nobody else calls it.
+        Takes in one event; nobody else calls it. An event that it fails on is passed over.
     take
         Puts the part in its place; it is called under the ledger's lock.
     settle
@@ -38,7 +41,7 @@ class Refill:
         history: History,
         learn: Callable[[Event], None],
         *,
-        take: Callable[[], None],
+        take: Callable[[], None] = lambda: None,
         settle: Callable[[], object] = lambda: None,
     ) -> None:
         self.learned = 0
@@ -47,6 +50,10 @@ class Refill:
 
     def go_on(self, until: int) -> None:
         """Take in the log up to an event."""
-        for _, event in self._history.scan(after=self.learned, until=until):
-            self._learn(event)
+        for seq, event in self._history.scan(after=self.learned, until=until):
+            self.learned = seq  # whatever ends the scan, no event is taken in twice
+            try:
+                self._learn(event)
+            except Exception:  # one odd event must not keep all later ones out
+                log.exception("event %s cannot be learned", event.id)
         self.learned = until

@@ -115,6 +115,7 @@ class Server:
         self.grpc.stop(drain_s)
         http.join()
         self._watcher.join()
+        self.ledger.state.answers.catch_up()  # what waits is learned before it is saved
         self._save()
         self._close()
 

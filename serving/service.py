@@ -20,7 +20,7 @@ import msgspec
 from onward.data.errors import InputError, StoreBusy, TooLarge
 from onward.data.events import Call, Decision, command_of
 from onward.data.ids import fresh_id
-from onward.data.redact import redact, redact_call, redact_event
+from onward.data.redact import redact, redact_call, redact_event, redact_request
 from onward.data.store import History
 from onward.decisions.policy import Evidence, PolicySettings, Record, decide, execute_from
 from onward.decisions.reversibility import Reversibility, classify
@@ -46,6 +46,8 @@ NO_TIME = "There was no time to ask the model; rules alone answered."
 NO_MODEL = "There is no model yet; rules and counts answered."
 MAX_RULED = 1_024
 """Command lines whose ruling is remembered; rules look at nothing that changes."""
+MAX_REMEMBERED = 8_192
+"""Characters of a command line that is remembered."""
 UNKNOWN = 0.5
 """What stands for a probability where nothing was asked."""
 
@@ -159,9 +161,10 @@ class Service:
         ruled = self._ruled.get(key)
         if ruled is None:
             ruled = self._judge(call, parse(command))
-            with self._remembering:
-                self._ruled[key] = ruled
-                shed(self._ruled, MAX_RULED)
+            if len(command) <= MAX_REMEMBERED:
+                with self._remembering:
+                    self._ruled[key] = ruled
+                    shed(self._ruled, MAX_RULED)
         return ruled
 
     def _unsaid(self, ruled: _Ruled, clean: Call) -> _Ruled:
@@ -226,7 +229,7 @@ class Service:
                 p_approve=approve,
                 threshold=None if scores is None else self._ledger.state.threshold,
                 record=record,
-                model=scorer.version,
+                model="" if scores is None else scorer.version,
                 degraded=degraded,
             ),
             self._policy,
@@ -241,7 +244,7 @@ class Service:
             p_approve=UNKNOWN if scores is None else approve,
             reversible=ruled.undo.level,
             reasons=list(answer.reasons),
-            model=scorer.version,
+            model="" if scores is None else scorer.version,
             degraded=degraded,
         )
 
@@ -330,7 +333,7 @@ class Service:
         begin = perf_counter()
         with self._ledger.lock:
             answers = self._ledger.state.answers
-        told = answers.ask(question.system, question.method, request)
+        told = answers.ask(question.system, question.method, redact_request(request))
         answer = msgspec.structs.replace(told.answer, id=fresh_id())
         self._explainer.keep(question.name, answer, told.grounds)
         self._meter.predicted(question.name, perf_counter() - begin)

@@ -19,6 +19,7 @@ from onward.data.store import History
 from onward.serving.answers.base import Part, Seat
 from onward.serving.answers.desk import FILLING, Answers
 from onward.serving.bundle import Bundle
+from onward.serving.refill import Refill
 from onward.serving.state import State
 
 __all__ = ["Snapshots"]
@@ -89,8 +90,7 @@ class Snapshots:
         )
         answers.behind = FILLING if bundle.last_seq else ""
         if whole:
-            for _, event in self._history.scan(until=bundle.last_seq):
-                state.past.learn(event)
+            Refill(self._history, state.past.learn).go_on(bundle.last_seq)
         else:
             state.partial = bundle.last_seq > 0
         return state

@@ -42,6 +42,11 @@ class Part(NamedTuple):
         if isinstance(self.run, Witness):
             self.run.lead(row)
 
+    def asked_before(self, X: NDArray[np.float32], said: NDArray[np.float32]) -> None:
+        """Say that an answer rests on what `run` said before; the first row leads."""
+        if isinstance(self.run, Witness):
+            self.run.asked_before(X, said)
+
 
 @runtime_checkable
 class Answerer(Protocol):

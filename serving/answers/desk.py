@@ -48,6 +48,8 @@ class Told(NamedTuple):
     """What each model that was asked for it was given."""
     owed: int = 0
     """Events that are not in it, though they came before."""
+    fault: str = ""
+    """Why a published model was not asked; empty = none was passed over."""
 
 
 class Desk:
@@ -66,6 +68,7 @@ class Desk:
         self._lock = threading.Lock()
         self._waiting: deque[Event] = deque()
         self._parts: dict[str, tuple[Part, Witness]] = {}
+        self._fault = ""
         for system, use in self._uses.items():
             self._hand_over(system, use, part)
 
@@ -79,7 +82,8 @@ class Desk:
                 self._parts[system] = found, witness
             use(found)
         except OnwardError as error:
-            log.warning("the %s model is passed over: %s", system, error)
+            self._fault = f"The {system} model is passed over: {error.message}"
+            log.warning("%s", self._fault)
             self._parts.pop(system, None)
             use(None)
 
@@ -108,7 +112,7 @@ class Desk:
             for _, witness in self._parts.values():
                 witness.forget()
             answer = self._try(getattr(self._answerer, method), request)
-            return Told(answer, self._grounds(), owed)
+            return Told(answer, self._grounds(), owed, self._fault)
 
     def _grounds(self) -> list[Ground]:
         asked = ((system, part, w.last()) for system, (part, w) in self._parts.items())
@@ -154,6 +158,7 @@ class Desk:
         try:
             return do(about)
         except BundleError as error:  # models are opened when they are first asked
+            self._fault = f"The models are passed over: {error.message}"
             log.warning("%s answers without its models: %s", self._answerer.name, error)
             self._parts.clear()
             for use in self._uses.values():
@@ -233,8 +238,14 @@ class Answers:
             if behind or desk.waiting:
                 raise Unavailable(f"{error.message} {behind or _owed(desk.waiting)}") from error
             raise
-        why = behind or (_owed(told.owed) if told.owed else "")
-        return told._replace(answer=_noted(told.answer, why)) if why else told
+        why = [behind or (_owed(told.owed) if told.owed else ""), told.fault]
+        return told._replace(answer=_noted(told.answer, why)) if any(why) else told
+
+    @property
+    def waiting(self) -> int:
+        """Events that the desk which is farthest behind has not learned yet."""
+        desks = self._desks or {}
+        return max((desk.waiting for desk in desks.values()), default=len(self._early))
 
     def catch_up(self, go_on: Callable[[], bool] = lambda: True) -> None:
         """Learn what waits at every desk, as long as *go_on* says so."""
@@ -296,6 +307,6 @@ def _owed(count: int) -> str:
     return f"{count} events that were recorded before are not in it yet."
 
 
-def _noted(answer: Answered, why: str) -> Answered:
+def _noted(answer: Answered, why: Iterable[str]) -> Answered:
     """The answer, flagged as less than the full one."""
-    return msgspec.structs.replace(answer, note=f"{why} {answer.note}".rstrip())
+    return msgspec.structs.replace(answer, note=" ".join(filter(None, [*why, answer.note])))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -73,7 +74,7 @@ class Errors:
         self._calibrator = Calibrator.identity()
         self._vectors: dict[int, NDArray[np.float32]] = {}
         self._stack: tuple[list[int], NDArray[np.float32]] | None = None
-        self._near: dict[int, list[NearError]] = {}
+        self._near: dict[int, _Near] = {}
 
     # -- models --------------------------------------------------------------------------------
 
@@ -221,7 +222,10 @@ class Errors:
             return []
         number = cluster.id if cluster else 0
         if number in self._near:
-            return self._near[number]
+            near = self._near[number]
+            if self._pairs is not None and near.asked is not None:
+                self._pairs.asked_before(*near.asked)
+            return near.found
         vector = self._vectors.get(number)
         if vector is None:
             vector = self._embedder.embed([" ".join(said.tokens)])[0]
@@ -230,7 +234,7 @@ class Errors:
         near = self._judged(side, found)
         if number:
             self._near[number] = near
-        return near
+        return near.found
 
     def _search(self, vector: NDArray[np.float32], but: int) -> list[tuple[int, float]]:
         """The nearest clusters and their cosines, the exact way."""
@@ -244,22 +248,21 @@ class Errors:
         found = [(numbers[i], float(cosines[i])) for i in ordered if numbers[i] != but]
         return found[:NEAREST]
 
-    def _judged(self, side: Side, found: Sequence[tuple[int, float]]) -> list[NearError]:
+    def _judged(self, side: Side, found: Sequence[tuple[int, float]]) -> _Near:
         """Near clusters with the probability that they say the same."""
         clusters = self.fold.miner.clusters
         known = [(clusters[n], cosine) for n, cosine in found if n in clusters]
         if self._pairs is None or not known:
-            return [
-                NearError(cluster=c.id, template=c.template, cosine=cosine) for c, cosine in known
-            ]
+            bare = [NearError(cluster=c.id, template=c.template, cosine=x) for c, x in known]
+            return _Near(bare)
         seen = Counter(word for c, _ in known for word in c.template.lower().split())
         X = np.stack(
             [pair_vector(side, self._side(c), cosine=cosine, seen=seen) for c, cosine in known]
         )
-        p = self._pairs.run(X)[:, 1]
+        said = self._pairs.run(X)
         self._pairs.lead(0)
         sure = float(self._pairs.facts["threshold"])
-        return [
+        judged = [
             NearError(
                 cluster=c.id,
                 template=c.template,
@@ -267,8 +270,9 @@ class Errors:
                 p_same=float(p_same),
                 same=bool(p_same >= sure),
             )
-            for (c, cosine), p_same in zip(known, p, strict=True)
+            for (c, cosine), p_same in zip(known, said[:, 1], strict=True)
         ]
+        return _Near(judged, (X[:1], said[:1]))
 
     def _side(self, cluster: Cluster) -> Side:
         about = self.fold.about(cluster)
@@ -291,6 +295,13 @@ class Errors:
         clusters = self.fold.miner.clusters
         for number in [n for n in self._vectors if n not in clusters]:
             del self._vectors[number]
+
+
+class _Near(NamedTuple):
+    """The clusters near another one, and what the model was asked about the first of them."""
+
+    found: list[NearError]
+    asked: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
 
 class _State(msgspec.Struct):

@@ -158,7 +158,7 @@ class FixAnswers:
         asked = self._fold.attempt(call)
         if asked is None:
             return AttemptAnswer(attempt=False, p_pass=0.0, fix="", signature="", worked=0.0,
-                                 tried=0.0, model=model, note=note)  # fmt: skip
+                                 tried=0.0, note=note)  # fmt: skip
         failing, fix = asked.attempt.failing, asked.attempt.fix
         good, bad = self._fold.tries.counts(f"k{failing.fault.kind}|{fix}")
         frozen, counts = self._frozen(asked.X), float(asked.X[_COUNTS])

@@ -86,8 +86,10 @@ class ForecastAnswerer:
             self._peaks.learn(event)
 
     def _learn_sample(self, sample: Sample) -> None:
-        host = self._host = sample.host
-        for resource, reading in readings(sample.values).items():
+        host, found_here = sample.host, readings(sample.values)
+        if found_here:  # a sample of something else is no machine to ask about
+            self._host = host
+        for resource, reading in found_here.items():
             key = (host, resource)
             outlook, before = self._series.get(key) or (
                 Outlook(Series(percent=resource.endswith("cpu"))),

@@ -63,6 +63,10 @@ class Witness:
         self._asked, self._lead = (X, said), None
         return said
 
+    def asked_before(self, X: Rows, said: Rows) -> None:
+        """An answer rests on what was said then: it was remembered, and the first row led."""
+        self._asked, self._lead = (X, said), 0
+
     def lead(self, row: int) -> None:
         """Name the row that the answer puts first; unless named it is the one with the most."""
         self._lead = row

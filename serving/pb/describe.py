@@ -1,7 +1,8 @@
 """The proto of the questions, written from the types of `onward.serving.questions`.
 
 One source for both doors: what JSON takes under a name, gRPC takes under the same name. A field's
-number is its place in the type, so new fields go to the end.
+number is its place in the type, so new fields go to the end; what all answers have in common is
+numbered apart, so that neither shifts the other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from msgspec import inspect
 
 from onward.serving.questions import Question
+from onward.serving.questions.answered import Answered
 
 __all__ = ["SERVICE", "proto"]
 
@@ -76,10 +78,16 @@ def _parts(kind: Any) -> Iterator[Any]:
         yield kind.value_type
 
 
+_COMMON = {name: number for number, name in enumerate(Answered.__struct_fields__, start=1001)}
+
+
 def _message(kind: inspect.StructType) -> str:
+    common = _COMMON if issubclass(kind.cls, Answered) else {}
+    own = (field.encode_name for field in kind.fields if field.encode_name not in common)
+    numbers = common | {name: number for number, name in enumerate(own, start=1)}
     fields = [
-        f"  {_field(field.type)} {field.encode_name} = {number};"
-        for number, field in enumerate(kind.fields, start=1)
+        f"  {_field(field.type)} {field.encode_name} = {numbers[field.encode_name]};"
+        for field in kind.fields
     ]
     return "\n".join(["", f"message {kind.cls.__name__} {{", *fields, "}"])
 

@@ -19,6 +19,7 @@ from onward.data.errors import Conflict, StoreBusy
 from onward.data.events import Band, Call, Decision, Outcome, Step, Verdict
 from onward.data.ids import fresh_id
 from onward.data.store import History
+from onward.serving.answers.desk import Answers
 from onward.serving.ledger import PART, Ledger
 from onward.serving.state import State
 
@@ -184,6 +185,31 @@ def test_conflicts_change_nothing(ledger: Ledger, history: History, steps: MakeS
     ledger.flush()
     assert history.last_seq() == 1
     assert not ledger.stale
+
+
+def test_what_waits_is_not_learned_to_be_saved(history: History, steps: MakeSteps) -> None:
+    """While desks have much to learn nothing is saved: a decision would have to wait for it."""
+    ledger = Ledger(history, lambda _whole: State(answers=Answers(list)), commit_s=0.002)
+    ledger.record(steps(PART + 1)).result()
+    ledger.flush()
+    early, waiting = ledger.dump(), ledger.state.answers.waiting
+    ledger.state.answers.catch_up()
+    later = ledger.dump()
+    ledger.close()
+
+    assert early is None
+    assert waiting == PART + 1
+    assert later is not None
+
+
+def test_handing_on_learns_nothing(ledger: Ledger, steps: MakeSteps) -> None:
+    """Whoever looks for a decision on its way to the disk learns nothing that is owed."""
+    ledger.record(steps(PART * 40)).result()
+    decision, _ = decide(ledger, CALLS[0])
+    ledger.hand_on()
+
+    assert "still being learned" in ledger.behind
+    assert ledger._history.get(Decision, decision.id) == decision
 
 
 def test_long_batches_are_learned_behind(

@@ -163,6 +163,18 @@ def _close(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+def test_no_secret_is_shown_again(asked: Running) -> None:
+    """What was asked with a secret in it is answered, and explained, without."""
+    secret = "AKIAIOSFODNN7EXAMPLQ"
+    errors = next(one for one in QUESTIONS if one.name == "errors")
+    with asked.client() as client:
+        answer = client.ask(errors.convert({"output": f"ValueError: no access with {secret}"}))
+        why = client.why(answer.id)
+
+    assert "no access with" in answer.root
+    assert secret not in answer.root + str(why)
+
+
 async def _awaited(url: str) -> Any:
     async with AsyncClient(url) as client:
         return await client.ask(NextRequest(session="q"))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -261,7 +262,8 @@ def _answers(part: Callable[[str], Part | None]) -> Answers:
 
 def _asked(answers: Answers, question: Question) -> Any:
     told = answers.ask(question.system, question.method, REQUESTS[question.name])
-    return plain(told.answer)
+    note = told.answer.note.removeprefix(told.fault).lstrip()
+    return plain(msgspec.structs.replace(told.answer, note=note))
 
 
 @pytest.mark.parametrize(
@@ -290,6 +292,14 @@ def test_a_model_of_other_features_is_refused(system: str) -> None:
     for names, features in ((use.names[1:], use.features), (use.names, "of another version")):
         with pytest.raises(BundleError, match="train again"):
             use(Part("v9", {}, _refuses, True, names, features))
+
+
+def test_it_says_which_model_was_passed_over() -> None:
+    """A model that is refused is told with every answer that it might have given."""
+    old = _answers(lambda name: Part("v9", {}, _refuses, True, USES[name].names, "of old"))
+    said = old.ask("hazard", "answer", REQUESTS["hazard"]).answer
+
+    assert said.note.startswith("The hazard model is passed over: The model was made with other")
 
 
 def test_a_model_that_cannot_be_read_is_passed_over() -> None:

@@ -14,6 +14,7 @@ from onward.features.sentences import About, Vectors
 from onward.models.calibrate import Calibrator
 from onward.serving.answers.base import Answerer, Part
 from onward.serving.answers.errors import Errors
+from onward.serving.answers.witness import Witness
 from onward.serving.questions.errors import ErrorListRequest, ErrorRequest
 
 NAMES = ("ann", "bob", "cid", "dan", "eve")
@@ -134,6 +135,23 @@ def test_near_clusters_are_judged_by_the_pair_model(errors: Errors) -> None:
         near.p_same is not None and near.p_same >= 0.9 for near in answer.nearest
     ]
     assert answer.nearest[0].same
+
+
+def test_what_was_remembered_rests_on_the_model_too(errors: Errors) -> None:
+    """Asked twice about a known error, both answers rest on the same row of the pair model."""
+    run = Witness(lambda X: np.column_stack([1 - X[:, 0], X[:, 0]]))
+    errors.use_pairs(Part("v1", {"threshold": 0.9}, run))
+    request = ErrorRequest(output="fatal: remote fay refused a push")
+    grounds = []
+    for _ in range(2):
+        run.forget()
+        assert errors.answer(request).nearest[0].p_same is not None
+        grounds.append(run.last())
+
+    first, again = grounds
+    assert first is not None
+    assert again is not None
+    assert np.array_equal(first[0], again[0])
 
 
 def test_clusters_are_listed(errors: Errors) -> None:

@@ -151,7 +151,7 @@ def test_what_was_remembered_rests_on_the_model_too(errors: Errors) -> None:
     first, again = grounds
     assert first is not None
     assert again is not None
-    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[0], again[0], equal_nan=True)
 
 
 def test_clusters_are_listed(errors: Errors) -> None:

@@ -1,12 +1,13 @@
 """Do two kinds of errors say the same? P(same) for pairs of masked messages.
 
 Templates part what differs in more than a word: two wordings of one failure stay two clusters. This
-model joins them, where it is sure. It learns without labels, from what the templates found out on
-the way: two patterns that came to be one cluster say the same, two that stayed apart although both
-were seen again do not. Where labels are at hand (`labelled`), it learns from those.
+model joins them, where it is sure. It learns without labels, from what the templates made of a log
+by its end: two patterns of one cluster say the same, two that stayed apart do not. Where labels are
+at hand (`labelled`), it learns from those.
 
-The threshold for a join is taken from groups that the trees were not fitted on: the lowest
-probability above which at least `PRECISION` of the pairs are the same.
+The threshold for a join is taken from pairs that the trees were not fitted on: the lowest
+probability above which at least `PRECISION` of the pairs are the same. These are of later texts in
+a log, and of other groups where labels are at hand.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
+from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -36,7 +38,7 @@ PRECISION = 0.98
 NEAR = 0.3
 """Pairs that share less of their words are not looked at."""
 MOST = 400
-"""Patterns of one group that are paired, the commonest."""
+"""Texts that are paired, the first: it bounds the number of pairs."""
 _SETTINGS: dict[str, Any] = {
     "objective": "binary",
     "rounds": 60,
@@ -54,26 +56,34 @@ class Text(NamedTuple):
 
     side: Side
     same: object
-    """Two texts of one group with the same value here say the same."""
+    """Two texts with the same value here say the same."""
     group: str
+    """Of its pairs with the texts before it."""
+    seq: int
+    """Where it came first."""
 
 
 def rows(events: Iterable[tuple[int, Event]], embedder: Embedder | None = None) -> Rows:
-    """Pairs of the errors of a log; 1 = the templates made one cluster of them."""
+    """Pairs of the errors of a log; 1 = the templates made one cluster of them by its end.
+
+    A pair belongs where the later of its texts came first: to that place, and to that session. So
+    no pair after a cut is of two texts before it.
+    """
     miner = Miner()
-    sides: dict[tuple[str, ...], tuple[set[str], set[str], int]] = {}
-    for _, event in events:
+    first: dict[tuple[str, ...], tuple[str, int]] = {}
+    sides: dict[tuple[str, ...], tuple[set[str], set[str]]] = {}
+    for seq, event in events:
         if isinstance(event, Step) and is_error(event):
             program = program_of(event)
             said = speaking(event.output, program)
             miner.learn_tokens(said.tokens, event.at)
-            programs, types, count = sides.get(said.tokens, (set(), set(), 0))
+            first.setdefault(said.tokens, (event.session, seq))
+            programs, types = sides.setdefault(said.tokens, (set(), set()))
             programs.add(program)
             types |= {said.root.type} - {""}
-            sides[said.tokens] = (programs, types, count + 1)
     texts = [
-        Text(Side(tokens, frozenset(programs), frozenset(types)), miner.find(tokens), "history")
-        for tokens, (programs, types, _) in sides.items()
+        Text(Side(tokens, *map(frozenset, sides[tokens])), miner.find(tokens), session, seq)
+        for tokens, (session, seq) in first.items()
     ]
     return _paired(texts, embedder)
 
@@ -83,39 +93,48 @@ def labelled(
 ) -> Rows:
     """Pairs of messages whose kinds are known; 1 = the same kind."""
     kinds = {masked(message): label for message, label in zip(messages, labels, strict=True)}
-    return _paired([Text(Side(tokens), kind, group) for tokens, kind in kinds.items()], embedder)
+    texts = [Text(Side(tokens), kind, group, n) for n, (tokens, kind) in enumerate(kinds.items())]
+    return _paired(texts, embedder)
 
 
 def _paired(texts: Sequence[Text], embedder: Embedder | None) -> Rows:
-    """All pairs of texts that share enough words."""
+    """All pairs of texts, which come in order, that share enough words."""
     texts = texts[:MOST]
     words = [_words(text.side.tokens) for text in texts]
     seen = Counter(word for own in words for word in own)
     vectors = embedder.embed([" ".join(t.side.tokens) for t in texts]) if embedder else None
-    X, y, group = [], [], []
-    for i, j in combinations(range(len(texts)), 2):
+    X, y, later = [], [], []
+    for i, j in sorted(combinations(range(len(texts)), 2), key=itemgetter(1)):
         if len(words[i] & words[j]) < NEAR * max(len(words[i] | words[j]), 1):
             continue
         cosine = float("nan") if vectors is None else float(vectors[i] @ vectors[j])
         X.append(pair_vector(texts[i].side, texts[j].side, cosine=cosine, seen=seen))
         y.append(float(texts[i].same == texts[j].same))
-        group.append(texts[i].group)
+        later.append(texts[j])
     return Rows(
         X=np.array(X, np.float32).reshape(len(X), len(NAMES)),
         y=np.array(y),
-        group=np.array(group, np.object_),
-        seq=np.arange(len(X), dtype=np.int64),
+        group=np.array([text.group for text in later], np.object_),
+        seq=np.array([text.seq for text in later], np.int64),
     )
 
 
 class Pairs:
-    """The model; `facts` holds the threshold above which two clusters are joined."""
+    """The model; `facts` holds the threshold above which two clusters are joined.
+
+    Parameters
+    ----------
+    forward
+        Whether the groups are the sessions of one log, which share their texts: then the earlier
+        pairs speak of the later ones, and of each group the others if not.
+    """
 
     name = "clusters"
     names: tuple[str, ...] = NAMES
     features = VERSION
 
-    def __init__(self) -> None:
+    def __init__(self, *, forward: bool = False) -> None:
+        self._forward = forward
         self._trees = Trees(_SETTINGS, names=NAMES)
         self.threshold = 1.01
         self._card: dict[str, Any] = {}
@@ -153,15 +172,16 @@ class Pairs:
     def _held_out(
         self, train: Rows, seed: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """What models of the other groups say, what is true, and the weight of each pair.
+        """What models of the other pairs say, what is true, and the weight of each pair.
 
-        Every group weighs the same; with one group, its first half speaks of the second.
+        Every group weighs the same. Forward, or with one group, the first half of the pairs speaks
+        of the second.
         """
         groups = train.group.astype(str)
         names = np.unique(groups)
         tests = [groups == name for name in names]
-        if len(names) == 1:
-            tests = [np.arange(len(train)) >= len(train) // 2]
+        if self._forward or len(names) == 1:
+            tests = [train.seq >= train.seq[len(train) // 2 :][:1]]
         found = [np.empty((3, 0))]
         for test in tests:
             trees = Trees(_SETTINGS, names=NAMES)

@@ -115,15 +115,20 @@ class Hazard:
         self._facts: dict[str, Any] = {}
 
     def fit(self, train: Rows, *, seed: int = 0) -> Self:
-        """Learns from windows; raises `NotEnoughData` where fewer than 20 are standstills."""
+        """Learns from windows.
+
+        Raises
+        ------
+        NotEnoughData
+            Fewer than 20 are standstills, or all are of one session: then none are left that the
+            trees have not seen, to calibrate on.
+        """
         if min(train.y.sum(), len(train) - train.y.sum()) < _LEAST:
             raise NotEnoughData(
                 f"The hazard needs at least {_LEAST} standstills to learn from.",
                 standstills=int(train.y.sum()),
             )
-        said = np.full(len(train), np.nan)
-        for inside, held in _parts(train.group, seed=seed):
-            said[held] = self._trees(train[inside], seed).predict(train.X[held])
+        said = self._unseen(train, seed)
         self._calibrator = fit("platt", said, train.y)
         self._alarm = _threshold(self._calibrator.apply(said))
         self.trees = self._trees(train, seed)
@@ -134,6 +139,17 @@ class Hazard:
             "seed": seed,
         }
         return self
+
+    def _unseen(self, train: Rows, seed: int) -> NDArray[np.float64]:
+        """(n,) what trees of other sessions say to each window."""
+        if train.groups < 2:
+            raise NotEnoughData(
+                "The hazard needs at least 2 sessions to learn from.", sessions=train.groups
+            )
+        said = np.full(len(train), np.nan)
+        for inside, held in _parts(train.group, seed=seed):
+            said[held] = self._trees(train[inside], seed).predict(train.X[held])
+        return said
 
     def _trees(self, train: Rows, seed: int) -> Trees:
         """Trees on windows that count in part: as much for a standstill as they were one."""

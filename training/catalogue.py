@@ -88,7 +88,7 @@ def all_systems(
         ),
         System(
             partial(clusters.rows, embedder=embedder),
-            clusters.Pairs,
+            partial(clusters.Pairs, forward=True),
             _pair_peers,
             brier_losses,
             "Brier",

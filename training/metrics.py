@@ -3,13 +3,16 @@
 Every measure takes ``y`` (n,), 1 where the step succeeded and 0 where it did not, and ``p``
 (n,), the probability of success that was said before it ran. All are blind to the order of the
 rows. Rows of one session or repository depend on each other, so intervals come from drawing
-whole groups (`bootstrap`), never single rows.
+whole groups (`bootstrap`), never single rows. Fewer than `LEAST_GROUPS` groups hardly differ from
+draw to draw, and one group not at all; then blocks of neighbouring rows are drawn. Such an interval
+speaks of later rows of these same groups, and not of other groups.
 
 References
 ----------
 Naeini et al., *Obtaining well calibrated probabilities using Bayesian binning*, AAAI 2015 (ECE);
 Geifman & El-Yaniv, *Selective classification for deep neural networks*, NeurIPS 2017
-(risk and coverage); Field & Welsh, *Bootstrapping clustered data*, JRSS B 2007.
+(risk and coverage); Field & Welsh, *Bootstrapping clustered data*, JRSS B 2007 (groups); Künsch,
+*The jackknife and the bootstrap for general stationary observations*, Ann. Statist. 1989 (blocks).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from onward.data.errors import InputError
+from onward.training.split import time_blocks
 
 __all__ = [
     "Curve",
@@ -38,6 +42,11 @@ __all__ = [
     "selective",
     "summary",
 ]
+
+LEAST_GROUPS = 10
+"""With fewer groups, blocks of neighbouring rows are drawn in their place."""
+BLOCKS = 25
+"""How many blocks the rows are cut into then."""
 
 Floats = NDArray[np.float64]
 Metric = Callable[[Floats, Floats], float]
@@ -212,20 +221,22 @@ def summary(y: ArrayLike, p: ArrayLike) -> dict[str, float]:
 
 
 def _draws(groups: Sequence[object] | NDArray[np.generic] | None, n: int, seed: int) -> _Draws:
-    """Row numbers by group; every row is its own group where ``groups`` is None."""
+    """Row numbers by what is drawn together: a group, a block, or a row if ``groups`` is None."""
     if groups is None:
         return _Draws([np.array([row]) for row in range(n)], seed)
     if len(groups) != n:
         msg = "every row needs its group"
         raise InputError(msg, rows=n, groups=len(groups))
-    _, index = np.unique(np.asarray(groups), return_inverse=True)
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    if len(names) < LEAST_GROUPS:
+        return _Draws([block for _, block in time_blocks(n, BLOCKS, first=0.0)], seed)
     order = np.argsort(index, kind="stable")
     borders = np.flatnonzero(np.diff(index[order])) + 1
     return _Draws(np.split(order, borders), seed)
 
 
 class _Draws:
-    """Samples of whole groups with replacement, repeatable by seed."""
+    """Samples of whole parts with replacement, repeatable by seed."""
 
     def __init__(self, parts: Sequence[NDArray[np.intp]], seed: int) -> None:
         self._parts = parts
@@ -267,9 +278,10 @@ def bootstrap(
     metric
         Any function of outcomes and probabilities.
     y, p
-        Outcomes (n,) and probabilities (n,).
+        Outcomes (n,) and probabilities (n,), in the order of time where groups are few.
     groups
-        Session or repository of each row (n,): drawn whole. None draws single rows.
+        Session or repository of each row (n,): drawn whole. With fewer than `LEAST_GROUPS` of them,
+        `BLOCKS` blocks of consecutive rows are drawn instead. None draws single rows.
     draws
         More draws give steadier ends, at their price in time.
     level
@@ -303,7 +315,8 @@ def bootstrap_gain(
     """``metric(p) - metric(peer)`` with both measured on the same draws.
 
     The pairing takes out what a draw does to both, so the interval is far narrower than the
-    difference of two intervals. It leaves out 0 where the difference is more than chance.
+    difference of two intervals. It leaves out 0 where the difference is more than chance. What is
+    drawn, and the parameters, are those of `bootstrap`.
     """
     truth, said = _pair(y, p)
     _, other = _pair(y, peer)

@@ -25,6 +25,7 @@ from onward.models.bundle import (
     ONLINE,
     PARITY,
     Manifest,
+    check_bundle,
     hashes,
     write_manifest,
 )
@@ -59,7 +60,8 @@ def publish(draft: Draft, shelf: Shelf) -> Manifest:
     Raises
     ------
     BundleError
-        An exported model is not the fitted one; nothing was written.
+        An exported model is not the fitted one, or what was written cannot be read back; nothing is
+        left behind.
     StoreFull, StoreError
         The disk did not take it; nothing is left behind.
     """
@@ -86,6 +88,7 @@ def publish(draft: Draft, shelf: Shelf) -> Manifest:
         np.savez_compressed(folder / PARITY, allow_pickle=False, X=X, **native)
         done = msgspec.structs.replace(manifest, files=hashes(folder, [*files, PARITY]))
         write_manifest(folder, done)
+        check_bundle(folder)
 
     shelf.put(draft.version, fill)
     return manifest

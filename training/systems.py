@@ -163,8 +163,12 @@ def _by_time(rows: Rows) -> tuple[Rows, Rows]:
 def _about(
     model: Learned, losses: dict[str, Floats], test: Rows, *, loss: str, seed: int
 ) -> PartFacts:
+    """The gate's word; a peer that says nothing to some of the rows is none."""
     means = {name: float(each.mean()) for name, each in losses.items()}
-    best = min((name for name in losses if name), key=means.__getitem__)
+    if not np.isfinite(means[""]):
+        raise NotEnoughData("what it says to later rows cannot be judged.", rows=len(test))
+    means = {name: mean for name, mean in means.items() if np.isfinite(mean)}
+    best = min((name for name in means if name), key=means.__getitem__)
     gain = bootstrap_gain(
         _mean_loss, losses[best], losses[best], losses[""], groups=test.group, seed=seed
     )

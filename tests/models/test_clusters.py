@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import onnxruntime
@@ -103,3 +105,32 @@ def test_history_teaches_without_labels() -> None:
     assert 0 < table.y.sum() < len(table)
     with pytest.raises(NotEnoughData):
         Pairs().fit(table[:10])
+
+
+def test_a_pair_belongs_where_its_later_text_came_first() -> None:
+    """A cut by time parts texts: after it, every pair has one that no pair before it has."""
+    steps = [
+        Step(
+            id=str(number),
+            session=f"s{number // 4}",
+            tool="Bash",
+            input={"command": "git push"},
+            outcome=Outcome.ERROR,
+            output=f"fatal: remote {name} refused the push {'at last' if number % 2 else ''}",
+        )
+        for number, name in enumerate((*WORDS, *WORDS))  # each comes again
+    ]
+    table = rows(enumerate(steps))
+
+    assert len(table) == len(WORDS) * (len(WORDS) - 1) // 2
+    assert table.seq.tolist() == [later for later in range(len(WORDS)) for _ in range(later)]
+    assert table.group.tolist() == [f"s{seq // 4}" for seq in table.seq]
+
+
+def test_earlier_pairs_speak_of_later_ones(table: Rows) -> None:
+    """Forward, what the first half of the pairs teaches joins nothing if it fails on the second."""
+    later = np.arange(len(table)) >= len(table) // 2
+    turned = replace(table, y=np.where(later, 1.0 - table.y, table.y))
+
+    assert Pairs(forward=True).fit(table).threshold <= 1.0
+    assert Pairs(forward=True).fit(turned).threshold > 1.0

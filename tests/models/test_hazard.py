@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -52,6 +53,14 @@ def table() -> Windows:
 def model(table: Windows) -> Hazard:
     """A model of them."""
     return Hazard().fit(table, seed=1)
+
+
+def test_one_session_does_not_suffice(table: Windows) -> None:
+    """Windows of a single session leave none that the trees have not seen to calibrate on."""
+    one = replace(table, group=np.full(len(table), "only", object))
+
+    with pytest.raises(NotEnoughData, match="2 sessions"):
+        Hazard().fit(one)
 
 
 def test_windows_are_rows(table: Windows) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from onward.training.gate import CHALLENGER, CHAMPION, judge
 
@@ -42,6 +43,27 @@ def test_chance_is_not_better() -> None:
     jitter = np.clip(TRUE + RANDOM.normal(0, 0.002, len(TRUE)), 0, 1)
 
     assert judge(Y, jitter, {"champion": TRUE}, groups=GROUPS).alias == CHALLENGER
+
+
+@pytest.mark.parametrize("sessions", [1, 8])
+def test_few_sessions_pass_nothing_by_chance(sessions: int) -> None:
+    """On a few sessions, of a hundred versions no better than the champion at most ten pass."""
+    groups = np.arange(500) * sessions // 500
+    passed = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        true = np.clip(random.beta(9, 1, 500), 0.02, 0.98)
+        y = (random.random(500) < true).astype(np.float64)
+        one, two = (np.clip(true + random.normal(0, 0.03, 500), 0.01, 0.99) for _ in range(2))
+        passed += judge(y, one, {"champion": two}, groups=groups, seed=seed).passed
+
+    assert passed <= 10
+
+
+def test_one_session_shows_what_is_better() -> None:
+    """On a single session, a version that is clearly better passes."""
+    assert judge(Y, TRUE, {"base rate": RATE}, groups=np.zeros(3000)).passed
+    assert judge(Y[:1000], TRUE[:1000], {"base rate": RATE[:1000]}, groups=np.zeros(1000)).passed
 
 
 def test_the_best_rival_counts() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import msgspec
 import numpy as np
 import pytest
+from tests.training.conftest import AWAY
 
 from onward.data.errors import NotEnoughData, NotFound
-from onward.data.events import Event, Step
+from onward.data.events import Event, Outcome, Step
 from onward.data.store import History
 from onward.models.bundle import CARD, CONFIDENCE, PARITY, check_bundle
 from onward.models.live import Live
@@ -129,6 +131,37 @@ def test_own_steps_judge(trained: Home, events: list[Event]) -> None:
     assert second.evaluation.n == second.ruling.n == 200
     assert second.promise.n == 300
     assert Shelf(settings.home_dir).current() == second.version
+
+
+def test_one_session_is_enough(tmp_path: Path) -> None:
+    """A history of a single session is learned from and published; what needs several is noted."""
+    random = Random(0)
+    steps = [one_step(number, random) for number in range(1500)]
+    with History.open(tmp_path / "history.db") as history:
+        history.append(steps)
+    rest = {"fixes", "attempts", "transient", "clusters", "memory", "intent"}
+    without = tuple(rest | {"next_task", "forecast", "affected", "sentences"})
+
+    result = train(TrainSettings(home=str(tmp_path), mlflow_uri=AWAY, without=without))
+
+    folder = Shelf(tmp_path).path(result.version)
+    assert check_bundle(folder).version == result.version
+    assert load(folder, error_rate=0.1)
+    assert "hazard" not in result.beside
+    assert any("at least 2 sessions" in note for note in result.notes)
+
+
+def one_step(number: int, random: Random) -> Step:
+    """A command that fails as often as not."""
+    bad = random.random() < 0.55
+    return Step(
+        id=f"step-{number}",
+        session="the only one",
+        tool="Bash",
+        input={"command": random.choice(["make a", "pytest -q", "python t.py", "cat x"])},
+        outcome=Outcome.ERROR if bad else Outcome.OK,
+        output="Error: boom" if bad else random.choice(["fine", "ok 1 line", "done"]),
+    )
 
 
 def test_damaged_live_version_is_replaced(trained: Home) -> None:

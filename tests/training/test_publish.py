@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from onward.data.errors import BundleError
-from onward.models.bundle import CARD
-from onward.training.loop import Trained
+from onward.models.bundle import CARD, Manifest, PartFacts
+from onward.training.draft import Draft
+from onward.training.loop import Trained, train
 from onward.training.parity import Exported, check_parity
+from onward.training.publish import publish
 from onward.training.settings import TrainSettings
 from onward.training.shelf import Shelf
+from onward.training.systems import PartDraft
 from onward.training.veteran import load_veteran
 
 Home = tuple[TrainSettings, Trained]
@@ -45,6 +52,28 @@ def test_card_tells_what_it_is(trained: Home) -> None:
     assert "| counts |" in card
     assert "at most 10% errors" in card
     assert "Where it fails" in card
+
+
+def test_what_cannot_be_read_back_is_not_published(
+    filled: Callable[..., TrainSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle that could not be loaded again never comes onto the shelf."""
+    drafts: list[Draft] = []
+
+    def watched(draft: Draft, shelf: Shelf) -> Manifest:
+        drafts.append(draft)
+        return publish(draft, shelf)
+
+    monkeypatch.setattr("onward.training.loop.publish", watched)
+    first = train(filled(tmp_path / "home", 1500))
+    shelf = Shelf(tmp_path / "home")
+    about = PartFacts(names=("x",), beats_peer=False, ruling="", metrics={"loss": np.nan})
+    none = np.zeros((0, 1), np.float32)
+    odd = PartDraft("odd", b"", {}, none, none, about)
+
+    with pytest.raises(BundleError, match="manifest is damaged"):
+        publish(replace(drafts[0], version="odd", parts=[odd]), shelf)
+    assert shelf.versions() == [first.version]
 
 
 def test_half_a_manifest(trained: Home) -> None:

@@ -35,13 +35,14 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from onward.data.errors import OnwardError
+from onward.data.errors import NotEnoughData, OnwardError
 from onward.data.events import Outcome, Step
 from onward.features.examples import examples
 from onward.models.online import Online
@@ -49,6 +50,7 @@ from onward.training.candidate import counts_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
+from experiments.held_out.each import each
 from experiments.held_out.figures import METRICS, measure, together
 from experiments.held_out.sets import Floats, History, judged_rows, read_sets, split
 from experiments.held_out.walk import RATES, Judged, judge, learn, served
@@ -65,14 +67,19 @@ SETTLED = 500
 
 
 def words_peer(train: Sequence[History], test: History) -> Floats:
-    """(n,) the simple model: hashed words of the action and past outcomes, logistic regression."""
+    """(n,) the simple model: hashed words of the action and past outcomes, logistic regression.
+
+    Where all outcomes are alike, or none is known, it says so of every step.
+    """
     from sklearn.feature_extraction.text import HashingVectorizer
     from sklearn.linear_model import LogisticRegression
 
     hashing = HashingVectorizer(n_features=1 << 16, analyzer=str.split)
     fit_steps = [step for one in train for step in one.steps]
-    known = np.array([step.outcome is not Outcome.UNKNOWN for step in fit_steps])
-    good = np.array([step.outcome is Outcome.OK for step in fit_steps])
+    known = np.array([step.outcome is not Outcome.UNKNOWN for step in fit_steps], bool)
+    good = np.array([step.outcome is Outcome.OK for step in fit_steps], bool)
+    if len(set(good[known].tolist())) < 2:
+        return np.full(len(test.steps), float(np.mean(good[known])) if known.any() else 0.5)
     X = hashing.transform(_texts(fit_steps))
     model = LogisticRegression(C=10.0, max_iter=300).fit(X[known], good[known])
     return np.asarray(model.predict_proba(hashing.transform(_texts(test.steps)))[:, 1])
@@ -115,18 +122,20 @@ def across(train: Sequence[History], test: History) -> Judged:
 
 def agents(sets: Sequence[History]) -> dict[str, dict[str, dict[str, float]]]:
     """Each agent met by a model of the others, learning as it goes; after the first steps."""
-    result = {}
-    for test in sets:
-        train = [one for one in sets if one.name != test.name]
-        found = judge(learn(train), test)
+
+    def settled(test: History) -> dict[str, dict[str, float]]:
+        found = judge(learn([one for one in sets if one.name != test.name]), test)
+        if len(found.y) <= SETTLED:
+            raise NotEnoughData(f"{test.name} holds no step after the first {SETTLED}.")
         later = Judged(
             found.y[SETTLED:],
             found.groups[SETTLED:],
             {name: p[SETTLED:] for name, p in found.said.items()},
             found.bands,
         )
-        result[test.name] = measure(later)
-    return result
+        return measure(later)
+
+    return each({one.name: one for one in sets}, settled, script="confidence, agent never met")
 
 
 def cold_start(one: History) -> dict[int, dict[str, float]]:
@@ -148,18 +157,19 @@ def cold_start(one: History) -> dict[int, dict[str, float]]:
 
 
 def report(train: Sequence[History], test: Sequence[History] | None) -> dict[str, Any]:
-    """All figures, by part."""
-    if test is None:
-        judged = {
-            one.name: measure(in_turn(one, [other for other in train if other is not one]))
-            for one in train
-        }
-    else:
-        judged = {one.name: measure(across(train, one)) for one in test}
-    whole: dict[str, Any] = dict(judged)
-    whole["cold_start"] = {one.name: cold_start(one) for one in test or train}
+    """All figures, by part; raises `NotEnoughData` where no set could be judged."""
+
+    def figures(one: History) -> dict[str, dict[str, float]]:
+        if test is not None:
+            return measure(across(train, one))
+        return measure(in_turn(one, [other for other in train if other is not one]))
+
+    sets = {one.name: one for one in test or train}
+    whole: dict[str, Any] = {**each(sets, figures, script="confidence")}
+    whole["cold_start"] = {name: cold_start(sets[name]) for name in whole}
     if len(train) > 1 and test is None:
-        whole["unmet_agent"] = agents(train)
+        with suppress(NotEnoughData):  # each was said to be left out
+            whole["unmet_agent"] = agents(train)
     return whole
 
 

@@ -34,6 +34,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -48,6 +49,7 @@ from onward.features.fixes.mined import Mined, mine
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
+from experiments.held_out.each import each
 from experiments.held_out.sets import History, by_repository, read_sets
 from experiments.mending.figures import measure
 from experiments.mending.judging import Judged, judge, together
@@ -69,12 +71,12 @@ def later_half(mined: Sequence[Mined], others: Sequence[Sequence[Mined]], cut: i
 
 
 def in_turn(one: History, others: Sequence[Sequence[Mined]]) -> Judged:
-    """Each repository judged by models, and after a fold, that never saw it."""
+    """Each repository (session, of a single one) judged by models that never saw it."""
     found = []
     for train, test in by_repository(one):
         fold = Fixes()
         known = list(mine(train.log, fold))
-        found.append(judge([known, *others], list(mine(test.log, fold)), by="project"))
+        found.append(judge([known, *others], list(mine(test.log, fold)), by=one.home))
     return together(found)
 
 
@@ -87,31 +89,39 @@ def bundled() -> History:
 def report(
     train: Sequence[History], test: Sequence[History] | None, *, alone: bool = False
 ) -> dict[str, Judged]:
-    """Everything that is judged, by name of the set."""
+    """Everything that is judged, by name; raises `NotEnoughData` where none of the sets is."""
     more = [] if alone else [bundled()]
     if test is not None:
         return _across(train, test, [list(mine(one.log)) for one in more])
     mined = {one.name: list(mine(one.log)) for one in [*train, *more]}
-    found = {}
-    for one in [*train, *more]:
-        others = [mined[name] for name in mined if name != one.name]
-        found[one.name] = later_half(mined[one.name], others, one.log[int(len(one.log) * LATER)][0])
+
+    def others(one: History) -> list[list[Mined]]:
+        return [mined[name] for name in mined if name != one.name]
+
+    def later(one: History) -> Judged:
+        return later_half(mined[one.name], others(one), one.log[int(len(one.log) * LATER)][0])
+
+    jobs = {one.name: partial(later, one) for one in train}
+    for one in train:
         if not one.timed:
-            found[f"{one.name} by repository"] = in_turn(one, others)
-    return found
+            jobs[f"{one.name} by repository"] = partial(in_turn, one, others(one))
+    return _judged(jobs) | {one.name: later(one) for one in more}
 
 
 def _across(
     train: Sequence[History], test: Sequence[History], more: Sequence[Sequence[Mined]]
 ) -> dict[str, Judged]:
-    found = {}
-    for one in test:
+    def judged(one: History) -> Judged:
         ordered = sorted(train, key=lambda known: known.name == one.name)
         fold = Fixes()  # the set of the same name comes last
         logs = [list(mine(known.log, fold)) for known in ordered]
-        by = "session" if one.timed else "project"
-        found[one.name] = judge([*logs, *more], list(mine(one.log, fold)), by=by)
-    return found
+        return judge([*logs, *more], list(mine(one.log, fold)), by=one.home)
+
+    return _judged({one.name: partial(judged, one) for one in test})
+
+
+def _judged(jobs: dict[str, partial[Judged]]) -> dict[str, Judged]:
+    return each(jobs, lambda job: job(), script="fixes")
 
 
 # -- what is shown -------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.data.errors import OnwardError
+from onward.data.errors import NotEnoughData, OnwardError
 from onward.features.progress.fold import Progress
 from onward.models.hazard import ALARMS, Hazard, Windows, folded, peers
 from onward.serving.answers.base import Part
@@ -54,6 +54,7 @@ from onward.training.metrics import auc, bootstrap, brier, ece
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
+from experiments.held_out.each import each
 from experiments.held_out.sets import Floats, History, read_sets, split
 from experiments.standstills.definition import definition
 from experiments.stuck_runs import runs
@@ -97,14 +98,22 @@ def _stacked(parts: Sequence[Windows]) -> Windows:
 
 
 def judge(own: Sequence[History], others: Sequence[Windows], test: History) -> Judged:
-    """A stream judged by a model of other streams; the fold goes on from ``own``."""
+    """A stream judged by a model of other streams; the fold goes on from ``own``.
+
+    The peers learn from ``own`` alone, unless all of its windows came out alike.
+    """
     fold = Progress()
     near = _windows(own, fold)
     train = _stacked([*near, *others])
     rows = folded(test.log, fold)
+    if not len(rows):
+        raise NotEnoughData(f"{test.name} holds no session that is long enough to judge.")
     model = Hazard().fit(train)
-    said = {"hazard": model.probability(rows.X), **peers(_stacked(near) if near else train, rows)}
-    groups = rows.group if test.timed else _projects(test, rows)
+    known = _stacked(near) if near else train
+    if not 0 < known.y.sum() < len(known):
+        known = train
+    said = {"hazard": model.probability(rows.X), **peers(known, rows)}
+    groups = rows.group if test.home == "session" else _projects(test, rows)
     return Judged(rows.y, rows.literal, groups, said, said["hazard"] >= model.alarm)
 
 
@@ -220,10 +229,13 @@ def report(
     train: Sequence[History], test: Sequence[History] | None
 ) -> tuple[dict[str, Any], dict[str, Judged]]:
     """All figures by set, method and metric, and what they were made from."""
-    judged = {}
-    for one in test or train:
-        others = [other for other in train if other is not one]
-        judged[one.name] = across(train, one) if test else in_turn(one, others)
+
+    def judged_set(one: History) -> Judged:
+        if test is not None:
+            return across(train, one)
+        return in_turn(one, [other for other in train if other is not one])
+
+    judged = each({one.name: one for one in test or train}, judged_set, script="hazard")
     whole: dict[str, Any] = {name: measure(found) for name, found in judged.items()}
     answers = served(train)
     whole["stuck_runs"] = stuck(answers)

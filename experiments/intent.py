@@ -36,7 +36,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.data.errors import NotFound, OnwardError
+from onward.data.errors import NotEnoughData, NotFound, OnwardError
 from onward.data.events import Event, Prompt
 from onward.data.importers import BrokenLine
 from onward.data.importers import steps as importer
@@ -49,6 +49,7 @@ from onward.training.sentences import prepared
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
+from experiments.held_out.each import each
 from experiments.held_out.sets import Floats, Log
 from experiments.prompts.served import Served, hits, walk
 from experiments.prompts.verdicts import verdicts
@@ -78,6 +79,8 @@ def measure(train: Log, test: Log, embedder: Embedder) -> dict[str, Any]:
     early = table.seq <= len(train)
     model = Intent().fit(table[early])
     later = table[~early]
+    if not len(later):
+        raise NotEnoughData("No prompt to judge led to any step.")
     asked = walk(log, len(train), embedder, model)
     said = {"onward": model.predict(later.X)} | peers(table[early], later)
     figures: dict[str, Any] = {name: _figures(later, p) for name, p in said.items()}
@@ -151,6 +154,8 @@ def _sets(folder: Path) -> dict[str, Log]:
 def _split(log: Log) -> tuple[Log, Log]:
     """The log before the newest fifth of the prompts, and from there on."""
     prompts = [seq for seq, event in log if isinstance(event, Prompt)]
+    if not prompts:
+        raise NotEnoughData("It holds no prompt.")
     cut = prompts[int(len(prompts) * LATER)] - 1
     return log[:cut], [(seq - cut, event) for seq, event in log[cut:]]
 
@@ -211,13 +216,14 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as scratch:
             embedder = cached(open_embedder(prepared(Path(scratch))))
             sets = _sets(given.train)
-            if given.test is None:
-                pairs = {name: _split(log) for name, log in sets.items()}
-            else:
-                before = [event for log in sets.values() for _, event in log]
-                train = list(enumerate(before, start=1))
-                pairs = {name: (train, log) for name, log in _sets(given.test).items()}
-            figures = {name: measure(*pair, embedder) for name, pair in pairs.items()}
+            before = [event for log in sets.values() for _, event in log]
+            train = list(enumerate(before, start=1))
+
+            def judged(log: Log) -> dict[str, Any]:
+                return measure(*(_split(log) if given.test is None else (train, log)), embedder)
+
+            asked = sets if given.test is None else _sets(given.test)
+            figures = each(asked, judged, script="intent")
     except OnwardError as error:
         print(error.message, file=sys.stderr)
         return 2

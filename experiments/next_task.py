@@ -37,7 +37,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.data.errors import OnwardError
+from onward.data.errors import NotEnoughData, OnwardError
 from onward.data.events import Step
 from onward.features.next_task.fold import VOICES, NextFold
 from onward.features.next_task.label import OTHER, label_of
@@ -55,6 +55,7 @@ from onward.training.metrics import bootstrap, ece, reliability
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
+from experiments.held_out.each import each
 from experiments.next_step.peers import peers, questions, truth_of
 from experiments.next_step.streams import Task, tasks_of
 
@@ -106,7 +107,13 @@ Judged = dict[str, Told]
 
 
 def judge(task: Task, *, seed: int = 0) -> tuple[Judged, list[str]]:
-    """All methods on one stream, and the group of each question."""
+    """All methods on one stream, and the group of each question.
+
+    Raises `NotEnoughData` where the stream asks nothing, or there is too little to learn from.
+    """
+    groups = [one.group for one in questions(task, task.test)]
+    if not groups:
+        raise NotEnoughData(f"{task.name} holds no step to ask for.")
     fold = NextFold()
     table = rows(task.train, vocabulary=task.vocabulary, fold=fold)
     model = NextTask().fit(table, seed=seed)
@@ -121,7 +128,7 @@ def judge(task: Task, *, seed: int = 0) -> tuple[Judged, list[str]]:
         "counts": live["counts"],
         **_simple(task),
     }
-    return found, [one.group for one in questions(task, task.test)]
+    return found, groups
 
 
 def _simple(task: Task) -> Judged:
@@ -222,22 +229,26 @@ def _figures(told: Told, groups: Sequence[str]) -> dict[str, float]:
 
 
 def _report(
-    tasks: Mapping[str, Sequence[Task]], *, seed: int, plots: Path | None
+    tasks: Mapping[str, Iterable[Task]], *, seed: int, plots: Path | None
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Set -> method -> figures."""
-    report = {}
-    for name, parts in tasks.items():
-        whole: Judged = {}
-        groups: list[str] = []
-        for task in parts:
-            found, more = judge(task, seed=seed)
-            groups += more
-            for method, told in found.items():
-                whole.setdefault(method, Told()).join(told)
-        report[name] = measure(whole, groups)
-        if plots is not None:
+    judged = each(tasks, lambda parts: _together(parts, seed=seed), script="next_task")
+    if plots is not None:
+        for name, (whole, _) in judged.items():
             _plot(name, whole, plots)
-    return report
+    return {name: measure(whole, groups) for name, (whole, groups) in judged.items()}
+
+
+def _together(parts: Iterable[Task], *, seed: int) -> tuple[Judged, list[str]]:
+    """All methods on the streams of a set, and the group of each question."""
+    whole: Judged = {}
+    groups: list[str] = []
+    for task in parts:
+        found, more = judge(task, seed=seed)
+        groups += more
+        for method, told in found.items():
+            whole.setdefault(method, Told()).join(told)
+    return whole, groups
 
 
 def _plot(name: str, found: Judged, folder: Path) -> None:

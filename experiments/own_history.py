@@ -32,7 +32,7 @@ import numpy as np
 from rich.progress import track
 
 from onward.data import store
-from onward.data.errors import OnwardError
+from onward.data.errors import NotEnoughData, OnwardError
 from onward.data.events import Event, Outcome, Step
 from onward.data.importers.parquet import read_parquet
 from onward.data.samples import sample_path
@@ -44,6 +44,7 @@ from onward.training.shelf import Shelf
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script sees its own folder only
 
+from experiments.held_out.each import each
 from experiments.held_out.figures import measure, together
 from experiments.held_out.sets import History, judged_rows, read_sets, split
 from experiments.held_out.walk import Judged
@@ -53,6 +54,8 @@ __all__ = ["main", "report"]
 RATE = 0.05
 """Errors that the execute band may have."""
 SIZES = "0,500,2000,all"
+AWAY = "http://127.0.0.1:9"
+"""A tracking URI where nobody answers: no run is kept, and training goes on without."""
 
 Pair = tuple[History, History]
 
@@ -121,7 +124,7 @@ def _walked(home: Path, version: str, later: History) -> Judged:
         state.learn(event)
     steps = later.steps
     known, good = judged_rows(steps), np.array([step.outcome is Outcome.OK for step in steps])
-    groups = np.array([s.session if later.timed else s.project for s in steps], object)
+    groups = np.array([getattr(step, later.home) for step in steps], object)
     p, let = np.array(said)[known], np.array(through)[known]
     y = good[known].astype(np.float64)
     wrong = float(1.0 - y[let].mean()) if let.any() else 0.0
@@ -144,8 +147,7 @@ def _since(home: Path, seq: int) -> list[Event]:
 
 
 def _settings(home: Path) -> TrainSettings:
-    away = f"sqlite:///{home}/mlflow.db"
-    return TrainSettings(home=str(home), mlflow_uri=away, without=("all",))
+    return TrainSettings(home=str(home), mlflow_uri=AWAY, without=("all",))
 
 
 # -- command line ----------------------------------------------------------------------
@@ -202,9 +204,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _pairs(train: Path, test: Path | None) -> dict[str, list[Pair]]:
     """Set -> what is the user's own, and what comes later."""
     own = {one.name: one for one in read_sets(train)}
-    if test is None:
-        return {name: list(split(one)) for name, one in own.items()}
-    return {one.name: [(own[one.name], one)] for one in read_sets(test) if one.name in own}
+
+    def pairs(one: History) -> list[Pair]:
+        if test is None:
+            found = list(split(one))
+        elif one.name in own:
+            found = [(own[one.name], one)]
+        else:
+            raise NotEnoughData(f"No set of that name lies in {train}: nothing is the user's own.")
+        _check([later for _, later in found])
+        return found
+
+    return each({one.name: one for one in read_sets(test or train)}, pairs, script="own_history")
+
+
+def _check(parts: Sequence[History]) -> None:
+    """Raises `NotEnoughData` where a part holds no step to judge, or all came out alike."""
+    good: set[bool] = set()
+    for part in parts:
+        known = np.flatnonzero(judged_rows(part.steps))
+        if not len(known):
+            raise NotEnoughData(f"{part.name} holds no step to judge whose outcome is known.")
+        steps = part.steps
+        good |= {steps[row].outcome is Outcome.OK for row in known}
+    if len(good) < 2:
+        raise NotEnoughData("All steps to be judged came out alike.")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 Folding is most of the work of a retraining, and the past does not change: the rows of what was
 folded lie in a cache, and only what is new is folded. The cache is derived and may be deleted at
-any time. Its ``state.msgpack`` is replaced in one go and says how many rows count, so a cache
-that a crash cut short loses its last part and no more::
+any time. Its ``state.msgpack`` is replaced in one go, once the rows that it counts are on the disk,
+so a cache that a crash cut short loses its last part and no more. One whose files hold fewer rows
+than it counts is folded anew::
 
     cache/<history>-<features>/
       X.f32 outcome.i1 at.f8 seq.i8 project.i4 agent.i4 session.i4    a row each, appended
@@ -30,6 +31,7 @@ from onward.data.store import History
 from onward.features.examples import Decided, Examples, examples
 from onward.features.fold import NAMES, VERSION, Fold
 from onward.models.traits import traits_of
+from onward.training.disk import to_disk
 from onward.training.locking import locked
 
 __all__ = ["Folded", "RowCache", "Traits", "folded"]
@@ -198,18 +200,25 @@ class RowCache:
             out.write(np.ascontiguousarray(values).data)
 
     def _read(self) -> _State:
-        """The state; a fresh one where there is none or it cannot be read."""
+        """The state; a fresh one where there is none, it cannot be read, or rows of it are gone."""
         try:
             body = (self._folder / "state.msgpack").read_bytes()
-            return msgspec.msgpack.decode(body, type=_State)
+            state = msgspec.msgpack.decode(body, type=_State)
+            sizes = {name: (self._folder / name).stat().st_size for name in _FILES}
         except (FileNotFoundError, msgspec.DecodeError):
             return _State()
+        short = any(sizes[name] < _count(state, name) * width for name, width in _FILES.items())
+        return _State() if short else state
 
     def _write(self) -> None:
-        """Let what was appended count."""
+        """Let what was appended count; the rows are on the disk before the state says so."""
+        for name in _FILES:
+            to_disk(self._folder / name)
         draft = self._folder / f".state.{os.getpid()}"
         draft.write_bytes(msgspec.msgpack.encode(self._state))
+        to_disk(draft)
         draft.replace(self._folder / "state.msgpack")
+        to_disk(self._folder)
 
 
 def _width(values: NDArray[Any]) -> int:
@@ -223,6 +232,17 @@ def _file(name: str) -> str:
         return "X.f32"
     kind = np.dtype(_FLAT.get(name, np.int32))
     return f"{name}.{kind.kind}{kind.itemsize}"
+
+
+_FILES = {_file(name): np.dtype(kind).itemsize for name, kind in _FLAT.items()}
+_FILES |= {_file(name): np.dtype(np.int32).itemsize for name in _TEXTS}
+_FILES |= {"X.f32": 4 * len(NAMES), "traits.u4": 4, "traited.i8": 8}
+"""File -> bytes of one of its entries."""
+
+
+def _count(state: _State, name: str) -> int:
+    """How many entries of a file count."""
+    return state.traits if name == "traits.u4" else state.rows
 
 
 def folded(

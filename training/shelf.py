@@ -26,6 +26,7 @@ import msgspec
 
 from onward.data.errors import BundleError, NotFound, OnwardError, StoreError, StoreFull
 from onward.models.live import CURRENT, Live, read_live
+from onward.training.disk import to_disk
 from onward.training.locking import locked
 
 __all__ = ["Promotion", "Shelf"]
@@ -79,10 +80,10 @@ class Shelf:
                 draft.mkdir()
                 fill(draft)
                 for file in draft.iterdir():
-                    _sync(file)
-                _sync(draft)
+                    to_disk(file)
+                to_disk(draft)
                 draft.rename(self.folder / version)
-                _sync(self.folder)
+                to_disk(self.folder)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
         return self.folder / version
@@ -222,9 +223,9 @@ class Shelf:
                 os.fsync(log.fileno())
             draft = self.folder / f".{CURRENT}.{os.getpid()}"
             draft.write_text(change.live.text, encoding="utf-8")
-            _sync(draft)
+            to_disk(draft)
             draft.replace(self.folder / CURRENT)
-            _sync(self.folder)
+            to_disk(self.folder)
 
 
 def _promotion(line: bytes) -> Promotion | None:
@@ -254,12 +255,3 @@ def _line_break(log: BinaryIO) -> bytes:
         return b""
     log.seek(-1, os.SEEK_END)
     return b"" if log.read(1) == b"\n" else b"\n"
-
-
-def _sync(path: Path) -> None:
-    """Have a file or a folder on disk before going on."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

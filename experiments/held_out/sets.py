@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onward.data.errors import FormatError, NotFound
+from onward.data.errors import FormatError, NotEnoughData, NotFound
 from onward.data.events import Event, Outcome, Prompt, Step
 from onward.data.importers import steps as importer
 
@@ -19,6 +19,8 @@ __all__ = [
     "Log",
     "by_repository",
     "dealt",
+    "home_of",
+    "homes",
     "judged_rows",
     "read_sets",
     "split",
@@ -29,7 +31,7 @@ Log = list[tuple[int, Event]]
 LATER = 0.8
 """Share of a set that comes before the steps that are judged, where steps have times."""
 PARTS = 3
-"""Parts that the repositories are dealt into, each judged once."""
+"""Parts that the repositories (the sessions, of a single one) are dealt into, each judged once."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class History:
     log: Log
     timed: bool
     """Steps have times, so later ones are judged; otherwise other repositories."""
+    home: str = ""
+    """What intervals draw whole: ``session`` where steps have times, else as `home_of` says of the
+    set; a part of the set keeps it."""
+
+    def __post_init__(self) -> None:
+        if not self.home:
+            object.__setattr__(self, "home", "session" if self.timed else home_of(self.log))
 
     @property
     def steps(self) -> list[Step]:
@@ -77,28 +86,56 @@ def _events(path: Path) -> list[Step | Prompt]:
 
 def judged_rows(steps: Sequence[Step]) -> NDArray[np.bool_]:
     """(n,) steps whose outcome is known; where exit codes are given, only those that have one."""
-    exits = np.array([step.exit_code is not None for step in steps])
-    known = np.array([step.outcome is not Outcome.UNKNOWN and step.tool != "" for step in steps])
-    return known & exits if exits.mean() > 0.5 else known
+    exits = np.array([step.exit_code is not None for step in steps], bool)
+    known = np.array([s.outcome is not Outcome.UNKNOWN and s.tool != "" for s in steps], bool)
+    return known & exits if exits.sum() > 0.5 * len(exits) else known
 
 
 def split(one: History) -> Iterator[tuple[History, History]]:
-    """What is learned from and what is judged: the later steps, or repositories in turn."""
-    if one.timed:
-        cut = int(len(one.log) * LATER)
-        yield replace(one, log=one.log[:cut]), replace(one, log=one.log[cut:])
-    else:
+    """What is learned from and what is judged: the later steps, or repositories in turn.
+
+    Raises `NotEnoughData` where either would hold no step.
+    """
+    if not one.timed:
         yield from by_repository(one)
+        return
+    cut = int(len(one.log) * LATER)
+    early, later = replace(one, log=one.log[:cut]), replace(one, log=one.log[cut:])
+    if not (early.steps and later.steps):
+        raise NotEnoughData(f"{one.name} holds too few steps to judge the later ones.")
+    yield early, later
 
 
 def by_repository(one: History) -> Iterator[tuple[History, History]]:
-    """Some repositories held out, the others being learned from, until each was held out once."""
-    part = dealt(np.array([getattr(event, "project", "") for _, event in one.log]), PARTS)
+    """Some repositories held out, the others being learned from, until each was held out once.
+
+    Of a single repository sessions are held out; raises `NotEnoughData` where there is one alone.
+    """
+    home = homes(one.log, home_of(one.log))
+    if len(set(home.tolist())) < 2:
+        raise NotEnoughData(
+            f"{one.name} holds one session without times: nothing of it can be held out."
+        )
+    part = dealt(home, PARTS)
     for held in range(PARTS):
         inside = [pair for pair, p in zip(one.log, part, strict=True) if p == held]
         outside = [pair for pair, p in zip(one.log, part, strict=True) if p != held]
         if inside and outside:
             yield replace(one, log=outside), replace(one, log=inside)
+
+
+def home_of(log: Log) -> str:
+    """What is never parted: the ``project``, or the ``session`` where all are of one project."""
+    return "project" if len(set(homes(log, "project").tolist())) > 1 else "session"
+
+
+def homes(log: Log, home: str) -> NDArray[np.str_]:
+    """(n,) each event's session, or the first project that is named in it."""
+    named: dict[str, str] = {}
+    for _, event in log:
+        session = getattr(event, "session", "")
+        named[session] = named.get(session) or str(getattr(event, home, ""))
+    return np.array([named[getattr(event, "session", "")] for _, event in log], np.str_)
 
 
 def dealt(groups: NDArray[np.str_], parts: int) -> NDArray[np.int64]:

@@ -12,11 +12,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
-from experiments.held_out.sets import Floats, History, Log, dealt, judged_rows
+from experiments.held_out.sets import (
+    Floats,
+    History,
+    Log,
+    dealt,
+    home_of,
+    homes,
+    judged_rows,
+)
 from numpy.typing import NDArray
 
 from onward.data.errors import NotEnoughData
-from onward.data.events import Outcome, Prompt, Step
+from onward.data.events import Outcome, Step
 from onward.decisions.risk import Guardrail, Threshold, execute_threshold
 from onward.features.examples import Examples, examples, joined, rehearsed
 from onward.features.fold import NAMES, Fold
@@ -83,17 +91,25 @@ def learn(own: Sequence[History], others: Sequence[History] = (), *, seed: int =
         ``own``.
     seed
         Of the trees and of the orders of projects.
+
+    Raises
+    ------
+    NotEnoughData
+        There are too few outcomes to learn from, or nothing of ``own`` can be held out.
     """
     log = [pair for one in own for pair in one.log]
     timed = all(one.timed for one in own)
     held, rest = _held_out(log, timed=timed)
+    if not (_steps(held) and _steps(rest)):
+        names = ", ".join(one.name for one in own)
+        raise NotEnoughData(f"{names}: too few sessions to hold some out for the calibration.")
     known_before = [examples(one.log) for one in others]
     trial = _Heads(rest, known_before, timed=timed, seed=seed)
     table = examples(held, trial.fold)
-    steps = [event for _, event in held if isinstance(event, Step)]
+    steps = _steps(held)
     calibrator, online = _calibrated(trial, table, timed=timed), Online()
     frozen = calibrator.apply(trial.confidence.predict(table.X))
-    good = [e.outcome is Outcome.OK for _, e in log if isinstance(e, Step)]
+    good = [step.outcome is Outcome.OK for step in _steps(log)]
     base = float(np.mean(good))
     said = _said(frozen, trial.approve(table.X), table, steps, online, base=base)
     known = judged_rows(steps)
@@ -149,12 +165,14 @@ class _Heads:
 
 
 def _calibrated(trial: _Heads, table: Examples, *, timed: bool) -> Calibrator:
-    """The calibration that does best on the held-out rows; none where they are few."""
+    """The calibration that does best on the held-out rows; none where they are few or alike."""
     ran = table[table.ran]
     if len(ran) < LEAST:
         return Calibrator.identity()
     folds = forward_folds(len(ran)) if timed else group_folds(ran.session.astype(str))
-    return choose(trial.confidence.predict(ran.X), ran.succeeded, list(folds)).calibrator
+    with suppress(NotEnoughData):  # a fold of one outcome alone
+        return choose(trial.confidence.predict(ran.X), ran.succeeded, list(folds)).calibrator
+    return Calibrator.identity()
 
 
 def _threshold(said: Floats, table: Examples, rate: float) -> Threshold:
@@ -163,13 +181,19 @@ def _threshold(said: Floats, table: Examples, rate: float) -> Threshold:
     )
 
 
+def _steps(log: Log) -> list[Step]:
+    return [event for _, event in log if isinstance(event, Step)]
+
+
 def _held_out(log: Log, *, timed: bool) -> tuple[Log, Log]:
-    """The part that is held out, and the rest: the newest steps, or whole repositories."""
+    """The part that is held out, and the rest: the newest steps, whole repositories, or sessions.
+
+    Sessions where all is of one repository.
+    """
     if timed:
         cut = int(len(log) * (1 - HELD))
         return log[cut:], log[:cut]
-    home = np.array([event.project for _, event in log if isinstance(event, Step | Prompt)])
-    held = dealt(home, round(1 / HELD)) == 0
+    held = dealt(homes(log, home_of(log)), round(1 / HELD)) == 0
     return (
         [pair for pair, out in zip(log, held, strict=True) if out],
         [pair for pair, out in zip(log, held, strict=True) if not out],
@@ -197,17 +221,22 @@ def _recalibrated(p: Floats, table: Examples) -> Floats:
 
 
 def judge(learned: Learned, test: History, words: Floats | None = None) -> Judged:
-    """Walk a stream with a model that was learned before it."""
-    table = examples(test.log, Fold.load(learned.heads.fold.dump()))
+    """Walk a stream with a model that was learned before it.
+
+    Raises `NotEnoughData` where no outcome of the stream is known.
+    """
     steps = test.steps
+    known = judged_rows(steps)
+    if not known.any():
+        raise NotEnoughData(f"{test.name} holds no step to judge whose outcome is known.")
+    table = examples(test.log, Fold.load(learned.heads.fold.dump()))
     frozen, approve = learned.frozen(table.X), learned.heads.approve(table.X)
     online = Online.load(learned.online.dump())
-    known = judged_rows(steps)
     y = table.succeeded
     said = _said(frozen, approve, table, steps, online, base=learned.base)
     if words is not None:
         said["words"] = words
-    groups = table.session if test.timed else table.project
+    groups = getattr(table, test.home)
     found = Judged(y[known], groups[known], {name: p[known] for name, p in said.items()})
     for name, promised in learned.thresholds.items():
         found.bands[name] = {

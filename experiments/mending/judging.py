@@ -94,8 +94,8 @@ def _groups(found: Sequence[Mined], by: str) -> NDArray[np.object_]:
 def _attempts(known: Sequence[Mined], test: Sequence[Mined], seed: int) -> dict[str, Floats]:
     train, judged = attempts.rows_of(known), attempts.rows_of(test)
     slots = [one.slots for one in known], [one.slots for one in test]
+    frozen = Attempts().fit(train, seed=seed).calibrated(judged.X)  # says where rows are too few
     said = attempts.peers(train, judged, slots)
-    frozen = Attempts().fit(train, seed=seed).calibrated(judged.X)
     return {"onward": _online(frozen, judged, test), "frozen": frozen, **said}
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,8 +49,11 @@ class Task:
     """Intervals draw whole projects, otherwise whole sessions."""
 
 
-def tasks_of(train: Path, test: Path | None = None) -> dict[str, list[Task]]:
-    """Set -> the streams that it is judged on; raises `NotFound` where there is no set."""
+def tasks_of(train: Path, test: Path | None = None) -> dict[str, Iterable[Task]]:
+    """Set -> the streams that it is judged on; raises `NotFound` where there is no set.
+
+    Going through them raises `NotEnoughData` where nothing of the set can be held out.
+    """
     found = {**_agents(train, test), **_logs(train, test)}
     if not found:
         raise NotFound(
@@ -61,7 +65,7 @@ def tasks_of(train: Path, test: Path | None = None) -> dict[str, list[Task]]:
 # -- agents ---------------------------------------------------------------------------------------
 
 
-def _agents(train: Path, test: Path | None) -> dict[str, list[Task]]:
+def _agents(train: Path, test: Path | None) -> dict[str, Iterable[Task]]:
     early = _sets(train)
     if test is None:
         return {one.name: _in_turn(one) for one in early}
@@ -75,21 +79,22 @@ def _sets(folder: Path) -> list[History]:
     return read_sets(inner) if any(inner.glob("*/steps.jsonl*")) else []
 
 
-def _in_turn(one: History) -> list[Task]:
-    return [_task(one, train.log, test.log) for train, test in split(one)]
+def _in_turn(one: History) -> Iterator[Task]:
+    for train, test in split(one):
+        yield _task(one, train.log, test.log)
 
 
 def _task(one: History, train: Log, test: Log) -> Task:
     labels = frequent(label_of(event) for _, event in train if isinstance(event, Step))
-    return Task(one.name, train, test, labels, by_project=not one.timed)
+    return Task(one.name, train, test, labels, by_project=one.home == "project")
 
 
 # -- process logs ---------------------------------------------------------------------------------
 
 
-def _logs(train: Path, test: Path | None) -> dict[str, list[Task]]:
+def _logs(train: Path, test: Path | None) -> dict[str, Iterable[Task]]:
     known = {path.name: path for path in _files(train)}
-    found = {}
+    found: dict[str, Iterable[Task]] = {}
     for path in _files(test or train):
         cases = _cases(path)
         cut = int(len(cases) * TRAIN_CASES)

@@ -104,6 +104,26 @@ def test_what_a_crash_left_does_not_count(decided: list[Event], tmp_path: Path) 
     assert same(result.table, whole)
 
 
+@pytest.mark.parametrize("name", ["X.f32", "outcome.i1", "session.i4", "traits.u4", "traited.i8"])
+def test_rows_that_a_power_cut_took_are_folded_anew(
+    name: str, decided: list[Event], tmp_path: Path
+) -> None:
+    """Where a file holds fewer rows than the state counts, nothing is learned from zeros."""
+    with History.open(tmp_path / "history.db") as history:
+        history.append(decided[:100])
+        folded(history, cache=tmp_path / "cache")
+        (file,) = (tmp_path / "cache").rglob(name)
+        with file.open("r+b") as out:
+            out.truncate(file.stat().st_size // 2)
+        history.append(decided[100:])
+        result = folded(history, cache=tmp_path / "cache")
+        whole = examples(history.scan())
+
+    assert same(result.table, whole)
+    traits = [traits_of(event) for event in decided if isinstance(event, Step)]
+    assert result.traits.of(np.arange(len(whole))) == traits
+
+
 def test_other_features_start_anew(decided: list[Event], tmp_path: Path) -> None:
     """Rows of another version of the features are not used, and go."""
     with History.open(tmp_path / "history.db") as history:

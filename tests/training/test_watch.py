@@ -19,6 +19,8 @@ from onward.training.shelf import Shelf
 from onward.training.watch import Watcher, watch
 
 Home = tuple[TrainSettings, Trained]
+PATIENCE = 60.0
+"""Seconds after which a watch that never trained is ended."""
 
 
 def more(events: list[Event], count: int, *, fail: bool = False) -> list[Event]:
@@ -79,12 +81,19 @@ def test_watch_trains_and_ends(trained: Home, events: list[Event]) -> None:
     settings = msgspec.structs.replace(trained[0], watch_steps=50)
     add(settings, more(events, 60))
     stop = threading.Event()
+    late = threading.Timer(PATIENCE, stop.set)  # a watch without a reason must fail, not hang
+    late.start()
 
     reasons: list[str] = []
+    versions = []
     for result in watch(settings, stop=stop, told=reasons.append):
         stop.set()
-        assert "new outcomes" in reasons[0]
-        assert result.version in Shelf(settings.home_dir).versions()
+        versions.append(result.version)
+    late.cancel()
+
+    assert len(versions) == 1
+    assert "new outcomes" in reasons[0]
+    assert versions[0] in Shelf(settings.home_dir).versions()
 
 
 def test_assess_on_later_steps(trained: Home, events: list[Event]) -> None:

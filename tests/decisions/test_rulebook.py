@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from onward.data.errors import SettingsError
 from onward.data.events import Call
+from onward.decisions.reversibility import classify
 from onward.decisions.rulebook import Rulebook, Ruling
 from onward.features.shell import parse
 
@@ -234,6 +235,33 @@ def test_judges_other_tools(tool: str, path: str, effect: str | None) -> None:
     assert judge_tool(tool, file_path=path).effect == effect
 
 
+@pytest.mark.parametrize(
+    ("tool", "given", "effect"),
+    [
+        ("mcp__filesystem__read_multiple_files", {"paths": ["a", "/home/u/.ssh/id_rsa"]}, "ask"),
+        ("mcp__filesystem__read_multiple_files", {"paths": ["a", "src/b.py"]}, None),
+        ("mcp__filesystem__move_file", {"source": "a", "destination": ".onward/x.toml"}, "deny"),
+        ("mcp__filesystem__move_file", {"source": "/etc/hosts", "destination": "b"}, "ask"),
+        ("mcp__filesystem__move_file", {"source": "a", "destination": "b"}, None),
+        ("MultiEdit", {"edits": [{"file_path": "a"}, {"file_path": "/etc/hosts"}]}, "ask"),
+        ("edit_files", {"files": [{"filePath": "a", "new_source": "/etc/hosts"}]}, None),
+        ("edit_files", {"changes": {"one": {"targetFileNames": [["../b"]]}}}, "ask"),
+        ("mcp__serena__replace_content", {"relative_path": ".env", "content": "x"}, "ask"),
+        ("create_directories", {"directories": ["/usr/lib/x"]}, "ask"),
+        ("Read", {"file_path": None, "paths": [1, None, {}]}, None),
+    ],
+)
+def test_judges_every_file_that_a_tool_names(
+    tool: str, given: dict[str, object], effect: str | None
+) -> None:
+    """Finds the files of a tool's input under the usual names, in lists and nested, too."""
+    call = Call(session="s", tool=tool, input=given, cwd="/code/app")
+
+    assert Rulebook.bundled().judge(call, None).effect == effect
+    if effect is not None:
+        assert classify(call, None).level == "irreversible"
+
+
 def test_judges_tools_by_name_and_input(rules: Path) -> None:
     """Judges a tool by its name, and by a field of its input."""
     rules.write_text(
@@ -248,6 +276,16 @@ def test_judges_tools_by_name_and_input(rules: Path) -> None:
 
     assert [book.judge(call, None).effect for call in calls] == ["deny", None]
     assert judge_tool("mcp__github__merge_pull_request").effect == "ask"
+
+
+def test_takes_input_of_any_depth() -> None:
+    """Looks through input that is nested as deep as can be."""
+    given: object = {"path": "/code/app/.onward/rules.toml"}
+    for _ in range(50_000):
+        given = [given]
+
+    assert judge_tool("edit", files=given).effect == "deny"
+    del given
 
 
 def test_asks_about_a_shell_without_a_command() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from onward.decisions.effects import Effect, Effects, has_flag
 from onward.decisions.part import Part
 from onward.decisions.rule import SEVERITY, Rule, RuleError, Strings
-from onward.decisions.searches import WINDOW, AnyOf, pattern_of
+from onward.decisions.searches import WHOLE, WINDOW, AnyOf
 from onward.features.shell.programs import names
 
 if TYPE_CHECKING:
@@ -77,7 +77,11 @@ class CompiledRule:
             search.compile()
 
     def _any_of(self, texts: Strings, field: str) -> AnyOf:
-        self._searches.append(AnyOf(texts, field))
+        """Give the test of a condition or an exception; one that lets through has a bound."""
+        longest = None
+        if self._every != field.startswith("unless_"):
+            longest = WINDOW if self._every else WHOLE
+        self._searches.append(AnyOf(texts, field, longest=longest))
         return self._searches[-1]
 
     def matches(self, part: Part) -> bool:
@@ -193,18 +197,17 @@ class CompiledRule:
             yield lambda part: not any(flag in part.command.flags for flag in flags)
         if rule.unless_args:
             args = self._any_of(rule.unless_args, "unless_args")
-            yield lambda part: not any(args(word[:WINDOW]) for word in part.command.args)
+            yield lambda part: not any(map(args, part.command.args))
         if rule.unless_code:
             code = self._any_of(rule.unless_code, "unless_code")
-            yield lambda part: not code(_code(part)[:WINDOW])
+            yield lambda part: not code(_code(part))
 
     def _tools(self) -> list[Test]:
         rule = self.rule
         names = _names(tuple(name.lower() for name in rule.tool))
         tests: list[Test] = [lambda part: names.match(part.call.tool.lower()) is not None]
         for field, text in rule.input.items():
-            search = pattern_of(text, f"input.{field}").search
-            tests.append(_input_test(field, search))
+            tests.append(_input_test(field, self._any_of((text,), f"input.{field}")))
         return tests
 
     def _bare(self) -> Iterator[Test]:
@@ -223,8 +226,8 @@ def _names(names: Strings) -> re.Pattern[str]:
     return re.compile("|".join(translate(name) for name in names))
 
 
-def _input_test(field: str, search: Callable[[str], re.Match[str] | None]) -> Test:
-    return lambda part: search(str(part.call.input.get(field, ""))) is not None
+def _input_test(field: str, search: AnyOf) -> Test:
+    return lambda part: search(str(part.call.input.get(field, "")))
 
 
 def _code(part: Part) -> str:

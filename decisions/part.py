@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from onward.decisions.hosts import hosts_of
 from onward.features.shell import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from onward.data.events import Call
     from onward.decisions.places import Places
 
 __all__ = ["Part"]
 
-_PATH_FIELDS = ("file_path", "path", "notebook_path", "filename", "file", "target_file", "dir_path")
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_LAST = frozenset(["path", "file", "filename", "filepath", "folder", "directory", "dir"])
+_VAGUE = frozenset(["name", "names", "list"])
+_TAIL = 64  # letters of a field's name that are looked at
+_WHOLE = frozenset(["source", "destination", "src", "dst", "dest", "target", "from", "to"])
 
 
 class Part:
@@ -44,9 +50,8 @@ class Part:
     @classmethod
     def of_tool(cls, call: Call, places: Places) -> Part:
         """Give the part that a call of a tool that is no shell amounts to."""
-        given = [call.input.get(field) for field in _PATH_FIELDS]
-        paths = tuple(path for path in given if isinstance(path, str) and path)
-        return cls(call, Command(program=call.tool, paths=paths), places)
+        paths = dict.fromkeys(_paths_in(call.input))
+        return cls(call, Command(program=call.tool, paths=tuple(paths)), places)
 
     def __str__(self) -> str:
         """Give the part as a person would name it."""
@@ -69,3 +74,36 @@ class Part:
         if self._hosts is None:
             self._hosts = hosts_of(self.command)
         return self._hosts
+
+
+def _paths_in(given: object) -> Iterator[str]:
+    """Give the paths in a tool's input, also in lists and in what is nested: ``edits[].path``.
+
+    >>> list(_paths_in({"paths": ["a", "b"], "edits": [{"filePath": "c", "text": "x"}]}))
+    ['a', 'b', 'c']
+    """
+    left = [(given, False)]
+    while left:  # no recursion: whoever calls decides how deep it is
+        value, named = left.pop()
+        if isinstance(value, str):
+            if named and value:
+                yield value
+        elif isinstance(value, dict):
+            fields = reversed(value.items())
+            left += ((inner, _names_path(str(name)[-_TAIL:])) for name, inner in fields)
+        elif isinstance(value, list | tuple):
+            left += ((inner, named) for inner in reversed(value))
+
+
+@lru_cache(maxsize=1_024)
+def _names_path(field: str) -> bool:
+    """Tell whether a field's name says that it holds paths, in the singular or the plural.
+
+    >>> _names_path("target_files"), _names_path("fileName"), _names_path("new_source")
+    (True, True, False)
+    """
+    if field == "name_path":  # of a symbol in a file
+        return False
+    words = [word.lower() for word in _WORDS.findall(field)]
+    last = next((word for word in reversed(words) if word not in _VAGUE), "")
+    return not {last, last[:-1], f"{last[:-3]}y"}.isdisjoint(_LAST) or field.lower() in _WHOLE

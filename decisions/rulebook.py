@@ -1,7 +1,7 @@
 """The rulebook (P2): rules over parsed commands and tool calls, the strictest speaks.
 
-Rules are read from TOML. The bundled ones (``rules.toml``) are the floor; a user's and a
-project's may restrict further, and allow what nothing in the floor speaks of::
+Rules are read from TOML. The bundled ones (``rules.toml``) are the floor; a user's may restrict
+further, and allow what nothing in the floor speaks of::
 
     deny > ask > allow          the first match of the highest severity speaks
     a; b && c                   a compound command gets the worst of its parts
@@ -96,8 +96,8 @@ class Rulebook:
         Parameters
         ----------
         paths
-            Of the user's and the project's ``rules.toml``; each must be there, since a rule that is
-            silently missing is a rule broken.
+            Of the user's files; each must be there, since a rule that is silently missing is a
+            rule broken.
         state
             Folder of onward's own state.
 

@@ -96,8 +96,8 @@ class Service:
         self._remembering = Lock()
         self._floor = Rulebook.load(state=settings.home)
         self._rules = self._floor
-        if settings.rules:
-            self._rules = Rulebook.load(settings.rules, state=settings.home)
+        if files := settings.rule_files:
+            self._rules = Rulebook.load(files, state=settings.home)
         self._policy = PolicySettings(
             error_rate=settings.error_rate,
             confidence=settings.confidence,

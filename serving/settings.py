@@ -7,6 +7,7 @@ people set none.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
@@ -52,7 +53,8 @@ class Settings(HomeSettings, frozen=True, kw_only=True):
     shadow: bool = True
     """True: decisions are logged and answered, and callers act as if onward were not there."""
     rules: tuple[str, ...] = ()
-    """Rule files of your own (comma-separated TOML), read after the built-in ones."""
+    """Rule files of your own (comma-separated TOML), read after the built-in ones and after
+    ``rules.toml`` of the state directory."""
     max_body_bytes: Positive = 8 * 2**20
     """The largest request that is read; more is refused before it is parsed."""
     max_call_bytes: Positive = 2**20
@@ -84,6 +86,15 @@ class Settings(HomeSettings, frozen=True, kw_only=True):
         settings = super().from_env(env, **given)
         settings.check()
         return settings
+
+    @property
+    def rule_files(self) -> tuple[str, ...]:
+        """``rules.toml`` of the state directory where it is there, and those of ``rules``."""
+        own = self.home_dir / "rules.toml"
+        named = {os.path.realpath(path) for path in self.rules}
+        if not os.path.lexists(own) or os.path.realpath(own) in named:
+            return self.rules
+        return (str(own), *self.rules)
 
     def check(self) -> None:
         """Refuse combinations that would be unsafe.

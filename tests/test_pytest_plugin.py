@@ -371,6 +371,24 @@ def test_a_budget_leaves_out_what_does_not_fit(project: Path) -> None:
     assert "PASSED" not in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [[], ["."], ["--budget", "60"]])
+def test_the_command_means_the_current_directory(project: Path, arguments: list[str]) -> None:
+    """`onward affected` shows the tests of the directory that it runs in, or of the one named."""
+    replace(project, "tests/test_other.py", "True", "1")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "onward", "affected", "--ids", *arguments],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "ONWARD_HOME": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tests/test_other.py::test_alone" in done.stdout.split()
+
+
 def test_workers_record_as_one(project: Path, tmp_path: Path) -> None:
     """Under xdist the same is recorded as in one process."""
     alone = tmp_path / "alone"

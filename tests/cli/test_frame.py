@@ -226,6 +226,18 @@ def test_rules_that_are_not_there(cli: Any, tmp_path: Path) -> None:
     assert "none.toml" in done.err.replace("\n", "")
 
 
+@pytest.mark.parametrize("body", ["[[rule", '[[rule]]\nid = "a"\n'])
+def test_rules_of_the_home_that_are_damaged(cli: Any, home: Path, body: str) -> None:
+    """A server does not start on rules in its home that cannot be used."""
+    home.mkdir()
+    (home / "rules.toml").write_text(body)
+
+    done = cli("serve", ONWARD_HTTP_PORT="0", ONWARD_GRPC_PORT="0")
+
+    assert done.code == 2
+    assert str(home / "rules.toml") in done.err.replace("\n", "")
+
+
 def test_a_replay_of_a_few_steps(cli: Any, tmp_path: Path) -> None:
     """A history too short to train on is replayed by rules and counts."""
     log = tmp_path / "log.jsonl"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from onward.data.errors import SettingsError
 from onward.data.events import Call
+from onward.decisions.reversibility import classify
 from onward.decisions.rulebook import Rulebook, Ruling
 from onward.features.shell import parse
 
@@ -234,6 +235,33 @@ def test_judges_other_tools(tool: str, path: str, effect: str | None) -> None:
     assert judge_tool(tool, file_path=path).effect == effect
 
 
+@pytest.mark.parametrize(
+    ("tool", "given", "effect"),
+    [
+        ("mcp__filesystem__read_multiple_files", {"paths": ["a", "/home/u/.ssh/id_rsa"]}, "ask"),
+        ("mcp__filesystem__read_multiple_files", {"paths": ["a", "src/b.py"]}, None),
+        ("mcp__filesystem__move_file", {"source": "a", "destination": ".onward/x.toml"}, "deny"),
+        ("mcp__filesystem__move_file", {"source": "/etc/hosts", "destination": "b"}, "ask"),
+        ("mcp__filesystem__move_file", {"source": "a", "destination": "b"}, None),
+        ("MultiEdit", {"edits": [{"file_path": "a"}, {"file_path": "/etc/hosts"}]}, "ask"),
+        ("edit_files", {"files": [{"filePath": "a", "new_source": "/etc/hosts"}]}, None),
+        ("edit_files", {"changes": {"one": {"targetFileNames": [["../b"]]}}}, "ask"),
+        ("mcp__serena__replace_content", {"relative_path": ".env", "content": "x"}, "ask"),
+        ("create_directories", {"directories": ["/usr/lib/x"]}, "ask"),
+        ("Read", {"file_path": None, "paths": [1, None, {}]}, None),
+    ],
+)
+def test_judges_every_file_that_a_tool_names(
+    tool: str, given: dict[str, object], effect: str | None
+) -> None:
+    """Finds the files of a tool's input under the usual names, in lists and nested, too."""
+    call = Call(session="s", tool=tool, input=given, cwd="/code/app")
+
+    assert Rulebook.bundled().judge(call, None).effect == effect
+    if effect is not None:
+        assert classify(call, None).level == "irreversible"
+
+
 def test_judges_tools_by_name_and_input(rules: Path) -> None:
     """Judges a tool by its name, and by a field of its input."""
     rules.write_text(
@@ -248,6 +276,16 @@ def test_judges_tools_by_name_and_input(rules: Path) -> None:
 
     assert [book.judge(call, None).effect for call in calls] == ["deny", None]
     assert judge_tool("mcp__github__merge_pull_request").effect == "ask"
+
+
+def test_takes_input_of_any_depth() -> None:
+    """Looks through input that is nested as deep as can be."""
+    given: object = {"path": "/code/app/.onward/rules.toml"}
+    for _ in range(50_000):
+        given = [given]
+
+    assert judge_tool("edit", files=given).effect == "deny"
+    del given
 
 
 def test_asks_about_a_shell_without_a_command() -> None:
@@ -273,6 +311,9 @@ def test_guards_its_own_state(tmp_path: Path) -> None:
         "cat '" + "/" * 60_000 + " '",
         "cat " + "a*" * 30_000,
         "rm " + "⟨a" * 20_000,
+        "curl " + "https://" * 1_000,
+        "scp " + "a_" * 4_000 + "! b",
+        "psql -c '" + "copy " * 1_600 + "'",
     ],
 )
 def test_takes_bounded_time(command: str) -> None:
@@ -285,6 +326,53 @@ def test_searches_long_texts_to_their_end() -> None:
     padding = "x = 1\n" * 2_000
 
     assert judge(f"python - <<'E'\n{padding}\nimport shutil; shutil.rmtree('a')\nE").effect == "ask"
+
+
+def test_the_beginning_is_the_texts_own(rules: Path) -> None:
+    """An allow rule's ``^`` means where the text begins, and no long text is allowed."""
+    rules.write_text(
+        '[[rule]]\nid = "good"\neffect = "allow"\nprogram = ["fetch"]\n'
+        "args = ['^https://good\\.example/']\ntext = \"Ours.\"\n"
+        '[[rule]]\nid = "top"\neffect = "deny"\nprogram = ["make"]\n'
+        "args = ['^install']\nunless_args = ['dry$']\ntext = \"No.\"\n"
+    )
+    book = Rulebook.load([rules])
+
+    assert judge("fetch https://good.example/a", book).effect == "allow"
+    for at in (750, 1_500, 9_000):
+        evil = "https://evil.example/?".ljust(at, "x")
+        assert judge(f"fetch {evil}https://good.example/", book).effect is None
+        assert judge(f"make {'x' * at}install", book).effect is None
+        assert judge(f"make install{'x' * at}", book).effect == "deny"
+    assert judge("fetch https://good.example/" + "x" * 1_000, book).effect is None
+    for at in range(995, 1_003):
+        assert judge(f"make install{'x' * (at - 10)}dry{'x' * 8_000}", book).effect == "deny"
+
+
+@pytest.mark.parametrize("between", [0, 10, 300, 600])
+def test_nothing_hides_in_a_long_text(rules: Path, between: int) -> None:
+    """A deny rule finds what begins and ends far apart, also across lines if it says so."""
+    rules.write_text(
+        '[[rule]]\nid = "customers"\neffect = "deny"\nprogram = ["psql"]\n'
+        "code = ['(?is)drop\\s+table\\b.*\\bcustomers\\b', 'x^']\ntext = \"No.\"\n"
+    )
+    book = Rulebook.load([rules])
+    tables = "".join(f"table_{number},\n" for number in range(between))
+
+    assert judge(f"psql -c 'DROP TABLE {tables} customers'", book).effect == "deny"
+
+
+def test_finds_what_stands_anywhere_in_a_very_long_text(rules: Path) -> None:
+    """In a text too long to be searched at once a deny rule still finds what is near together."""
+    rules.write_text(
+        '[[rule]]\nid = "no"\neffect = "deny"\ntool = ["fetch"]\n'
+        "input = { url = '//evil\\.example(?!\\.com)' }\ntext = \"No.\"\n"
+    )
+    book = Rulebook.load([rules])
+    for at in (0, 740, 755, 995, 20_000, 99_000):
+        url = "x" * at + "//evil.example/" + "x" * (100_000 - at)
+        call = Call(session="s", tool="fetch", input={"url": url})
+        assert book.judge(call, None).effect == "deny"
 
 
 def test_every_bundled_expression_compiles() -> None:

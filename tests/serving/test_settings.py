@@ -5,13 +5,20 @@ from __future__ import annotations
 import ast
 import inspect
 from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from onward.data import settings as shared
 from onward.data.errors import SettingsError
+from onward.data.events import Band, Call
 from onward.serving import settings as module
+from onward.serving.client import Client
 from onward.serving.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.serving.conftest import Start
 
 
 def test_defaults_are_safe() -> None:
@@ -31,6 +38,29 @@ def test_read_from_the_environment() -> None:
     assert not settings.shadow
     assert settings.rules == ("a.toml", "b.toml")
     assert (settings.grpc_port, settings.host) == (2, "127.0.0.1")
+
+
+def test_rules_of_the_state_directory_are_read(tmp_path: Path) -> None:
+    """``rules.toml`` of the state directory is taken where it is there, and no file twice."""
+    own, more = tmp_path / "rules.toml", "more.toml"
+    env = {"ONWARD_HOME": str(tmp_path), "ONWARD_RULES": more}
+
+    assert Settings.from_env(env).rule_files == (more,)
+    own.touch()
+    assert Settings.from_env(env).rule_files == (str(own), more)
+    env["ONWARD_RULES"] = f"{more},{tmp_path}/../{tmp_path.name}/rules.toml"
+    assert Settings.from_env(env).rule_files == tuple(env["ONWARD_RULES"].split(","))
+
+
+def test_rules_of_the_state_directory_speak(start: Start, tmp_path: Path) -> None:
+    """A user's ``rules.toml`` in the state directory is heard without being named."""
+    rule = 'id = "no-ls"\neffect = "deny"\nprogram = ["ls"]\ntext = "No."'
+    (tmp_path / "rules.toml").write_text(f"[[rule]]\n{rule}\n")
+
+    with Client(start(tmp_path).url) as client:
+        decision = client.decide(Call(session="s", tool="Bash", input={"command": "ls"}))
+
+    assert (decision.band, decision.reasons[0].ref) == (Band.DENY, "no-ls")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,6 @@ def a_word(text: str) -> str:
     return text
 
 
-def a_path(text: str) -> Path:
-    """The path; an empty one would be the current directory, which nobody asked for."""
-    return Path(a_word(text))
+def a_path(given: str | Path) -> Path:
+    """The path, typed or a default; an empty word would be the current directory unasked."""
+    return Path(a_word(str(given)))

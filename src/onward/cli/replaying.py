@@ -47,7 +47,7 @@ def run(history: History, plan: Plan, *, source: str, progress: Advance) -> Repl
     policy = PolicySettings(
         error_rate=settings.error_rate, confidence=settings.confidence, earn=plan.earn
     )
-    rules = Rulebook.load(settings.rules, state=settings.home)
+    rules = Rulebook.load(settings.rule_files, state=settings.home)
     total = history.count()["Step"]
     if plan.frozen:
         state, after, known = _as_live(history, settings)

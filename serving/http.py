@@ -1,8 +1,9 @@
 """The HTTP door: converts, calls the service, converts back.
 
 The table `ROUTES` is the door: what can be asked, what goes in, what comes out. Requests are
-routed by it and the OpenAPI document is made from it. Deciding runs on the event loop itself;
-recording answers when its commit does; what reads the disk runs on a few threads.
+routed by it and the OpenAPI document is made from it. Deciding runs on the event loop itself.
+What may wait for the disk never does: recording begins on threads of its own and answers when its
+commit does, and what reads the disk runs on others, so that neither holds up the other.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ STATUS: dict[type[OnwardError], tuple[int, str]] = {
 }
 """Status and title of each error; the first class that fits counts."""
 
-INLINE_BYTES = 32 * 1024
-"""Larger bodies of events are parsed on another thread, so that decisions need not wait."""
+RECORDERS = 4
+"""Threads on which recording begins. One would do, but for a repeated step that waits for the disk
+because the first is on its way: others that need not wait pass it by."""
 TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 HTML = b"text/html; charset=utf-8"
 PAGE_POLICY = (
@@ -158,6 +160,7 @@ class HttpDoor:
         self._meter = meter
         self._guard = Guard(settings)
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="onward-http-work")
+        self._recorders = ThreadPoolExecutor(RECORDERS, thread_name_prefix="onward-http-record")
         self._asked = {asked.rpc: partial(self._ask, asked) for asked in QUESTIONS}
         self._exact: dict[bytes, dict[bytes, tuple[str, Handle]]] = {}
         self._prefixes: dict[bytes, dict[bytes, tuple[str, Handle]]] = {}
@@ -180,6 +183,7 @@ class HttpDoor:
         """Accept nothing more, finish what runs."""
         self._server.stop(drain_s)
         self._pool.shutdown()
+        self._recorders.shutdown()
 
     @property
     def port(self) -> int:
@@ -263,10 +267,7 @@ class HttpDoor:
             except Exception as error:  # as above
                 answer.set_result(_failed(error))
 
-        if len(request.body) <= INLINE_BYTES:
-            begin()
-        else:
-            self._pool.submit(begin)
+        self._recorders.submit(begin)
         return answer
 
     def _why(self, request: Request) -> Future[Answer]:

@@ -31,7 +31,10 @@ from onward.data.errors import Unavailable
 __all__ = ["Answer", "Handler", "HttpServer", "Request"]
 
 MAX_HEAD = 32 * 1024
-"""Bytes of request line and headers that are read."""
+"""Bytes of request line and headers that are read, or of what follows a body in chunks; the piece
+in which they begin does not count."""
+PIECE = 4 * 1024
+"""Bytes that are parsed at once: the parser does not tell where in them a request begins."""
 MAX_DEAF = 256 * 2**20
 """Bytes of a refused body that are thrown away before the connection is cut."""
 
@@ -204,7 +207,7 @@ class _Connection(asyncio.Protocol):
         self._heard = loop.time()
         self._request: Request | None = None
         self._chunks: list[bytes] = []
-        self._in_head = True
+        self._moved = False  # whether a request or some of its body began in the piece
         self._head_bytes = 0
         self._body_bytes = 0
         self._waiting: deque[tuple[Request, bool]] = deque()
@@ -228,15 +231,25 @@ class _Connection(asyncio.Protocol):
             self._throw_away(len(data))
             return
         self._heard = self._loop.time()
+        if len(data) <= PIECE:
+            self._parse(data)
+            return
+        view = memoryview(data)
+        for at in range(0, len(data), PIECE):
+            if not self._deaf:
+                self._parse(view[at : at + PIECE])
+
+    def _parse(self, piece: bytes | memoryview) -> None:
+        self._moved = False
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(piece)
         except httptools.HttpParserUpgrade as pause:  # answered as if it had not asked for it
-            if rest := data[pause.args[0] :]:
-                self.data_received(rest)
+            if rest := piece[pause.args[0] :]:
+                self._parse(rest)
         except httptools.HttpParserError as error:
             self._refuse(400, f"This is not an HTTP/1.1 request: {error}.")
-        if self._in_head and self._request is not None:
-            self._count_head(len(data))
+        if self._request is not None and not self._moved:
+            self._count_head(len(piece))
 
     def eof_received(self) -> bool:
         self._ended = True
@@ -253,6 +266,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._request = None if self._deaf else Request()
+        self._moved = True
         self._chunks = []
         self._head_bytes = self._body_bytes = 0
 
@@ -268,7 +282,6 @@ class _Connection(asyncio.Protocol):
         headers[name] = headers[name] + b", " + value if name in headers else value
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         request = self._request
         if request is None:
             return
@@ -284,6 +297,7 @@ class _Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         if self._request is None:
             return
+        self._moved, self._head_bytes = True, 0
         self._body_bytes += len(body)
         if self._body_bytes > self._server.max_body:
             self._refuse_size()
@@ -291,7 +305,6 @@ class _Connection(asyncio.Protocol):
             self._chunks.append(body)
 
     def on_message_complete(self) -> None:
-        self._in_head = True
         request = self._request
         if request is None:
             return
@@ -342,7 +355,7 @@ class _Connection(asyncio.Protocol):
     # -- refusing and closing
 
     def _count_head(self, size: int) -> None:
-        """Bound a head that never ends; a finished one was bounded by the size of a read."""
+        """Bound a head that never ends; `size` is all its own."""
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD:
             self._refuse(431, f"The request's head is larger than {MAX_HEAD} bytes.")

@@ -16,6 +16,7 @@ import msgspec
 
 from onward.data.errors import Conflict
 from onward.data.events import Event
+from onward.features.bounded import shed
 from onward.serving.wire import Recorded
 
 __all__ = ["Keys"]
@@ -51,14 +52,33 @@ class Keys:
         digest = blake2b(msgspec.json.encode(events), digest_size=16).digest()
         with self._lock:
             known = self._known.get(key)
-            if known is None or _failed(known[1]):
-                known = digest, act()
+            new = known is None or _failed(known[1])
+            if known is None or new:
+                known = digest, Future()
                 self._known[key] = known
-                if len(self._known) > MAX_KEYS:
-                    del self._known[next(iter(self._known))]
+                shed(self._known, MAX_KEYS)
         if known[0] != digest:
             raise Conflict("This idempotency key came before with other events.", key=key)
+        if new:  # without the lock: it may wait for the disk, and other keys need not
+            _begin(act, known[1])
         return known[1]
+
+
+def _begin(act: Callable[[], Future[Recorded]], answer: Future[Recorded]) -> None:
+    """Give an answer what `act` comes to; whoever came with the same key meanwhile waits for it."""
+    try:
+        act().add_done_callback(lambda done: _pass_on(done, answer))
+    except BaseException as error:
+        answer.set_exception(error)
+        raise
+
+
+def _pass_on(done: Future[Recorded], answer: Future[Recorded]) -> None:
+    error = done.exception()
+    if error is None:
+        answer.set_result(done.result())
+    else:
+        answer.set_exception(error)
 
 
 def _failed(answer: Future[Recorded]) -> bool:

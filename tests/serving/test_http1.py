@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onward.data.errors import Unavailable
-from onward.serving.http1 import Answer, HttpServer, Request
+from onward.serving.http1 import MAX_HEAD, Answer, HttpServer, Request
 
 if TYPE_CHECKING:
     from tests.serving.conftest import Until
@@ -201,6 +201,49 @@ def test_what_is_no_request(dial: Dial, sent: bytes, status: int) -> None:
     line.sendall(sent)
 
     assert read_answer(line, bytearray())[0] == status
+
+
+def test_a_head_counts_from_its_own_beginning(dial: Dial) -> None:
+    """A body and the beginning of the next request come in one write, and both are answered."""
+    line, left = dial(), bytearray()
+    first, second = post("/a", b"x" * MAX_BODY), post("/b", b"y", "X-Long: " + "y" * 20_000)
+    line.sendall(first[:10])
+    for _ in range(8):
+        line.sendall(first[10:] + first * 5 + second[:15_000])
+        line.sendall(second[15_000:] + first[:10])
+
+    said = [read_answer(line, left) for _ in range(8 * 7)]
+    assert {status for status, _, _ in said} == {200}
+    assert [body[:7] for _, _, body in said] == [*[b"POST /a"] * 6, b"POST /b"] * 8
+
+
+@pytest.mark.parametrize("size", [30_000, 45_000])
+def test_heads_are_bounded_however_they_come(dial: Dial, size: int) -> None:
+    """A head beyond the limit is refused, whole in one write or behind another request."""
+    head = b"GET /x HTTP/1.1\r\nHost: x\r\nX: " + b"y" * size + b"\r\n\r\n"
+    status = 200 if size < MAX_HEAD else 431
+    for before in (b"", post("/a", b"x" * 9_000)):
+        line, left = dial(), bytearray()
+        line.sendall(before + head)
+
+        said = [read_answer(line, left)[0] for _ in range(2 if before else 1)]
+        assert said[-1] == status
+        assert set(said[:-1]) <= {200}
+
+
+def test_trailers_are_bounded(dial: Dial) -> None:
+    """What follows a body in chunks is bounded like a head; the sizes of many chunks are not."""
+    line, left = dial(), bytearray()
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(9_000):
+        line.sendall(b"0000001\r\nx\r\n")
+    line.sendall(b"0\r\n\r\n")
+    assert read_answer(line, left)[0] == 200
+
+    line.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    line.sendall(b"1\r\nx\r\n0\r\n" + b"X: y\r\n" * 10_000)
+    assert read_answer(line, left)[0] == 431
 
 
 def test_silent_connections_are_closed(echo: Echo) -> None:

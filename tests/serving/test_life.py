@@ -8,6 +8,7 @@ import resource
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,6 +164,32 @@ def test_a_locked_database(start: Start, steps: MakeSteps, until: Until, tmp_pat
         until(lambda: not client.health().degraded.startswith("Events"), "it stores again")
 
         assert client.record(steps(5, start=5)).stored == 5
+
+
+def test_repeats_into_a_locked_database(
+    start: Start, steps: MakeSteps, until: Until, tmp_path: Path
+) -> None:
+    """While repeated steps wait for a history that another holds, all else goes on."""
+    server = start(busy_s="60", sample_s="0")
+    some = steps(5)
+    with server.client() as client, ThreadPoolExecutor(12) as others:
+        client.record(some[:4])
+        with closing(sqlite3.connect(tmp_path / "home" / "history.db", isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            first = others.submit(client.record, some[4], key="k")
+            until(lambda: client.status().waiting == 1, "the first is on its way")
+            again = [others.submit(client.record, some[4]) for _ in range(8)]
+            keyed = [others.submit(client.record, some[4], key=key) for key in ("k", "l")]
+            for _ in range(20):
+                assert client.decide(CALL).id
+                assert client.health().status
+                assert client.status().waiting
+            assert not any(one.done() for one in (first, *again, *keyed))
+            db.execute("ROLLBACK")
+
+        told = [one.result(60) for one in (first, *again, *keyed)]
+        assert {tuple(one.seqs) for one in told} == {(5,)}
+        assert client.record(steps(6)).duplicates == 5
 
 
 def test_events_of_other_processes(

@@ -21,7 +21,7 @@ from onward.features.examples import Examples
 from onward.training.candidate import Candidate, as_served, refitted
 from onward.training.gate import Ruling, judge
 from onward.training.hearing import Hearing
-from onward.training.split import Rows, own_rows
+from onward.training.split import OWN, Rows
 from onward.training.veteran import Veteran
 
 __all__ = ["TraitsOf", "served_on", "succession"]
@@ -84,8 +84,12 @@ def succession(
 
 
 def _proven(rows: Examples, last: int) -> bool:
-    """Whether a version that ends at this event learned from steps like those that judge."""
-    return last >= int(rows.seq[own_rows(rows.lent)[0]])
+    """Whether a version that ends at this event was judged on the user's own steps, if any are.
+
+    Below `OWN` of them up to there it was judged on the bundled history's, and learned few.
+    """
+    own = rows.seq[~rows.lent]
+    return len(own) < OWN or int((own <= last).sum()) >= OWN
 
 
 def served_on(veteran: Veteran, rows: Examples, traits: TraitsOf) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from onward.models.bundle import ONLINE, Manifest
 from onward.training.candidate import COUNTS, Candidate, fitted, parts_of, refitted
 from onward.training.gate import Ruling
 from onward.training.hearing import Hearing, hear
-from onward.training.split import by_own_time
+from onward.training.split import OWN, by_own_time
 from onward.training.succession import served_on, succession
 from onward.training.veteran import Veteran
 
@@ -114,6 +115,21 @@ def test_nothing_later_is_a_challenger(tmp_path: Path) -> None:
 
     assert not found.passed
     assert found.n == 0
+
+
+@pytest.mark.parametrize(("own", "proven"), [(OWN - 1, False), (OWN, True)])
+def test_a_handful_of_own_steps_proves_nothing(own: int, proven: bool, tmp_path: Path) -> None:
+    """Against a live version that too few own steps came before, a tie is enough."""
+    rows = rows_of()
+    agent = np.where(np.arange(NOW) < LIVE - own, "recorder/bash", "me").astype(object)
+    rows = dataclasses.replace(rows, agent=agent)
+    live = live_version(rows[:LIVE], tmp_path)
+
+    found = ruling(rows, live)
+
+    assert found.gain.low < 0 < found.gain.high
+    assert found.passed is not proven
+    assert not ruling(rows, live, promises=False).passed
 
 
 def test_live_version_learned_on_since(tmp_path: Path) -> None:

@@ -129,8 +129,7 @@ def fitted(
     NotEnoughData
         Too few successes or failures among the rows.
     """
-    # Slices, not row numbers: of a long history they copy nothing.
-    older = table[: int(np.searchsorted(table.seq, rows.seq[parts.fit[-1]], side="right"))]
+    older = _up_to(table, int(rows.seq[parts.fit[-1]]))
     confidence, approval = _heads(older, rows[: len(parts.fit)], more, seed=seed)
     calibrate = rows[parts.calibrate]
     choice = calibrated(confidence.predict(calibrate.X), calibrate.succeeded)
@@ -144,6 +143,7 @@ def refitted(
     *,
     seed: int,
     more: Examples | None = None,
+    until: int | None = None,
 ) -> Candidate:
     """What ships once a candidate was judged: its heads fitted once more, on the newest rows too.
 
@@ -156,11 +156,20 @@ def refitted(
         As it was calibrated, promised for and judged.
     table, rows, seed, more
         As for `fitted`.
+    until
+        The last event to fit on, for the gate (`onward.training.succession`); None = all of them.
     """
     if len(rows) > _REFIT_UP_TO:
         return candidate
+    if until is not None:
+        table, rows = _up_to(table, until), _up_to(rows, until)
     confidence, approval = _heads(table, rows, more, seed=seed)
     return Candidate(confidence, approval, candidate.choice)
+
+
+def _up_to(rows: Examples, seq: int) -> Examples:
+    """The rows up to an event. A slice, not row numbers: of a long history it copies nothing."""
+    return rows[: int(np.searchsorted(rows.seq, seq, side="right"))]
 
 
 def _heads(

@@ -4,9 +4,9 @@ It must beat what answers today, on held-out later time, by more than chance: th
 interval of the gain in Brier score must lie above zero. Without a champion the trivial peers
 are what answers today, so the first model must beat the best of them.
 
-A champion that learned from the bundled history alone never proved itself on the user's own steps.
-The first version that learned from these need only not be surely worse, for they are too few at
-first to make anything sure.
+A champion with too few of the user's own steps behind it never proved itself on these
+(`onward.training.succession`). The first version that is judged on them need only not be surely
+worse, for they are too few at first to make anything sure.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def judge(
     seed
         Of the draws.
     proven
-        Whether what answers today learned from steps like these; if not, a tie is enough.
+        Whether what answers today was judged on steps like these; if not, a tie is enough.
     """
     if not len(y):
         return Ruling(CHALLENGER, next(iter(rivals)), Interval(0.0, 0.0, 0.0), 0)

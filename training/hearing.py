@@ -1,4 +1,4 @@
-"""What a candidate, its rivals and the trivial peers say to the rows that none was fitted on."""
+"""What a candidate and the trivial peers say to the rows that none was fitted on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from onward.models.online import Online
 from onward.training.candidate import Candidate, Parts, as_served, counts_of
 from onward.training.evaluate import Judged, base_rate, last_outcome
 from onward.training.split import own_rows
-from onward.training.veteran import Veteran
 
 __all__ = ["PEERS", "Hearing", "hear"]
 
@@ -51,14 +50,6 @@ class Hearing:
         """The rows of one purpose."""
         said = {name: p[mask] for name, p in self.said.items()}
         return Judged(self.rows.succeeded[mask], said, self.rows.session[mask].astype(str))
-
-    def rival(self, veteran: Veteran) -> Floats:
-        """(n,) what the live version would have said as served; NaN where it learned the row."""
-        new = np.flatnonzero(self.rows.seq > veteran.manifest.last_seq)
-        rows, traits = self.rows[new], [self.traits[row] for row in new]
-        said = np.full(len(self.rows), np.nan)
-        said[new] = as_served(veteran.frozen(rows.X), rows, traits, online=veteran.online())
-        return said
 
 
 def hear(

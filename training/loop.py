@@ -12,6 +12,7 @@ from functools import partial
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from onward.data.errors import BundleError, NotEnoughData, NotFound, Unavailable
 from onward.data.store import History
@@ -39,11 +40,12 @@ from onward.training.rows import folded
 from onward.training.sentences import prepared
 from onward.training.settings import TrainSettings
 from onward.training.shelf import Shelf
-from onward.training.split import Fractions, by_own_time, own_rows
+from onward.training.split import Fractions, by_own_time
+from onward.training.succession import succession
 from onward.training.systems import MAX_EVENTS, fit_systems
 from onward.training.tracking import Record, Tracked, Tracker
 from onward.training.unseen import in_unseen_projects
-from onward.training.veteran import load_veteran
+from onward.training.veteran import Veteran, load_veteran
 
 __all__ = ["Advance", "Trained", "train"]
 
@@ -108,6 +110,10 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         ran = np.flatnonzero(data.table.ran)
         rows = _enough(data.table[ran] if len(ran) < len(data.table) else data.table, settings)
         parts = parts_of(by_own_time(rows.lent, _fractions(settings)))
+
+        def traits(numbers: NDArray[np.int64]) -> list[tuple[int, ...]]:
+            return data.traits.of(ran[numbers])
+
         tell("folding the history", 1.0)
         tell("rehearsing", 0.0)
         more = rehearsal(history, rows[: len(parts.fit)], seed=settings.seed)
@@ -121,7 +127,7 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
         notes += missing
     tell("fitting", 0.0)
     candidate = fitted(data.table, rows, parts, more=more, seed=settings.seed)
-    hearing = hear(candidate, rows, parts, data.traits.of(ran[parts.later]))
+    hearing = hear(candidate, rows, parts, traits(parts.later))
     tell("fitting", 1.0)
     tell("judging beside the peers", 0.0)
     evaluation = evaluate(
@@ -132,16 +138,25 @@ def train(settings: TrainSettings, *, progress: Advance | None = None) -> Traine
     )
     unseen = in_unseen_projects(
         rows,
-        lambda numbers: data.traits.of(ran[numbers]),
+        traits,
         _fractions(settings),
         confidence=settings.confidence,
         seed=settings.seed,
     )
     promises = _promises(hearing, settings)
     promise = next(p for p in promises if p.rate == settings.error_rate)
-    # Who can promise nothing yet only asks: no reason to take over from who can.
-    own = int(rows.seq[own_rows(rows.lent)[0]]) if np.isfinite(promise.value) else 0
-    ruling = _ruling(hearing, shelf, notes, own=own, seed=settings.seed)
+    beside = partial(
+        succession,
+        candidate,
+        hearing,
+        table=data.table,
+        rows=rows,
+        traits=traits,
+        more=more,
+        promises=bool(np.isfinite(promise.value)),
+        seed=settings.seed,
+    )
+    ruling = _ruling(hearing, shelf, notes, beside, seed=settings.seed)
     tell("judging beside the peers", 1.0)
     tell("publishing", 0.0)
     draft = Draft(
@@ -210,30 +225,23 @@ def _enough(rows: Examples, settings: TrainSettings) -> Examples:
     return rows
 
 
-def _ruling(hearing: Hearing, shelf: Shelf, notes: list[str], *, own: int, seed: int) -> Ruling:
-    """The gate's word: against the live version, or where there is none against the peers.
-
-    A live version that ends before the event *own* learned none of the user's own steps.
-    """
-    proven = True
-    rivals, heard = {name: hearing.said[name] for name in PEERS}, hearing.test
-    live = shelf.current()
-    if live is not None:
+def _ruling(
+    hearing: Hearing,
+    shelf: Shelf,
+    notes: list[str],
+    beside: Callable[[Veteran], Ruling],
+    *,
+    seed: int,
+) -> Ruling:
+    """The gate's word: *beside* the live version, or where there is none against the peers."""
+    if (live := shelf.current()) is not None:
         try:
-            veteran = load_veteran(shelf, live)
-            said, proven = hearing.rival(veteran), veteran.manifest.last_seq >= own
-            rivals, heard = {live: said}, hearing.test & ~np.isnan(said)
+            return beside(load_veteran(shelf, live))
         except (BundleError, NotFound) as error:
             notes.append(f"The live version cannot be measured: {error.message}")
-    rivals = {name: said[heard] for name, said in rivals.items()}
-    return judge(
-        hearing.rows.succeeded[heard],
-        hearing.said["model"][heard],
-        rivals,
-        groups=hearing.rows.session[heard].astype(str),
-        seed=seed,
-        proven=proven,
-    )
+    test = hearing.judged(hearing.test)
+    peers = {name: test.said[name] for name in PEERS}
+    return judge(test.y, test.said["model"], peers, groups=test.groups, seed=seed)
 
 
 def _place(draft: Draft, shelf: Shelf) -> None:

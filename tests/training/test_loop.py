@@ -12,7 +12,7 @@ import pytest
 from tests.training.conftest import AWAY
 
 from onward.data.errors import NotEnoughData, NotFound
-from onward.data.events import Event, Outcome, Step
+from onward.data.events import Outcome, Step
 from onward.data.store import History
 from onward.models.bundle import CARD, CONFIDENCE, PARITY, check_bundle
 from onward.models.live import Live
@@ -113,23 +113,42 @@ def test_same_history_and_seed_same_model(trained: Home) -> None:
         assert np.array_equal(x["confidence"], y["confidence"])
 
 
-def test_own_steps_judge(trained: Home, events: list[Event]) -> None:
+def own_steps(count: int) -> list[Step]:
+    """A user's own steps: what is piped mostly fails, which the bundled history does not show."""
+    rng = np.random.default_rng(0)
+    piped = rng.random(count) < 0.3
+    failed = rng.random(count) < np.where(piped, 0.8, 0.03)
+    return [
+        Step(
+            id=f"own-{n}",
+            session=f"own-{n // 20}",
+            agent="my-agent",
+            project=f"own-{n // 250}",
+            tool="bash",
+            input={"command": f"report part{n % 37}" + (" | publish" if piped[n] else "")},
+            at=2e9 + n,
+            outcome=Outcome.ERROR if failed[n] else Outcome.OK,
+        )
+        for n in range(count)
+    ]
+
+
+def test_own_steps_judge(trained: Home) -> None:
     """Once a user has steps of their own, a version is judged and promised on these alone."""
     settings, first = trained
-    own = [
-        msgspec.structs.replace(event, id=f"own-{event.id}", agent="my-agent")
-        for event in events
-        if isinstance(event, Step)
-    ][:1000]
+    own = own_steps(1000)
     with History.open(settings.history_url) as history:
         history.append(own)
 
     second = train(settings)
 
+    failed = [step.outcome is Outcome.ERROR for step in own]
     assert first.evaluation.n == first.steps // 5
     assert second.steps == first.steps + len(own)
     assert second.evaluation.n == second.ruling.n == 200
+    assert second.evaluation.error_rate == pytest.approx(np.mean(failed[-200:]))
     assert second.promise.n == 300
+    assert second.ruling.against == first.version
     assert Shelf(settings.home_dir).current() == second.version
 
 

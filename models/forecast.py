@@ -224,7 +224,7 @@ class Forecast:
             heads[-1].fit(train.X[~held], train.y[~held, 0], seed=seed)
         low, middle, high = (head.predict(train.X[held]) for head in heads)
         miss = train.y[held, 0] - middle
-        part = np.searchsorted(STEP_BORDERS, np.exp2(train.X[held, 0]) - 0.5)
+        part = _range(train.X[held])
         self._stretch = [
             [
                 _stretch(-miss[part == one], (middle - low)[part == one]),
@@ -267,6 +267,17 @@ class Forecast:
         columns = [head.predict(X) for head in self._fitted()]
         return np.stack(columns if self._foresees else [*columns, np.zeros(len(X))], axis=1)
 
+    def served(self, X: Matrix) -> Probabilities:
+        """(n, 4): the same as it is served, the intervals widened and P(exhausted) calibrated.
+
+        What a series corrects online comes on top of it.
+        """
+        said = self.predict(X)
+        low, middle, high, p = said.T
+        below, above = np.array(self._stretch)[_range(X)].T
+        wide = middle - below * (middle - low), middle, middle + above * (high - middle)
+        return np.stack([*wide, self._calibrator.apply(p)], axis=1)
+
     def to_onnx(self) -> bytes:
         """The four heads in one file: input ``X`` (n, d), output ``p`` (n, 4)."""
         return side_by_side([head.to_onnx() for head in self._fitted()], columns=len(self._heads))
@@ -301,6 +312,11 @@ def _stretch(miss: Floats, side: Floats) -> float:
     if np.count_nonzero(usable) < 100:
         return 1.0
     return float(np.clip(np.quantile(miss[usable] / side[usable], 1.0 - MISS), 0.5, 4.0))
+
+
+def _range(X: Matrix) -> NDArray[np.intp]:
+    """(n,) which range of `STEP_BORDERS` the horizon of each row lies in."""
+    return np.searchsorted(STEP_BORDERS, np.exp2(X[:, 0]) - 0.5)
 
 
 def _dealt(group: NDArray[np.object_]) -> NDArray[np.intp]:

@@ -59,6 +59,8 @@ _FLOOR = 1e-5
 _EVEN = 0.5
 """A label that is less likely than not is never said with confidence."""
 _LEAST_SURE = 50
+_NEVER = 1.01
+"""A share that no label reaches: nothing is said with confidence."""
 _Z = 1.645
 """The lower end of a one-sided 95 % interval, in standard errors."""
 _WEIGHTS = NAMES.index("log_weights")
@@ -75,9 +77,10 @@ class Sharpness(msgspec.Struct, frozen=True):
     """Exponent of what the trees say."""
     weights: float = 0.4
     """Exponent of what the running weights say."""
-    sure: float = CONFIDENT
+    sure: float = _NEVER
     """From this share on a first label is said with confidence: on later questions than the trees
-    were fitted on, `CONFIDENT` of them or more came true, with 95 % confidence."""
+    were fitted on, `CONFIDENT` of them or more came true, with 95 % confidence. Above 1 where that
+    holds of no share."""
 
     def shares(self, p: Floats, log_weights: Floats) -> Floats:
         """(c,) or (n, c) shares of the candidates; the rest of 1 is left to all other labels.
@@ -145,9 +148,9 @@ class Sharpness(msgspec.Struct, frozen=True):
 
 
 def _sure_from(top: Floats, came: NDArray[np.bool_]) -> float:
-    """The least share, of 0.5 to `CONFIDENT`, from which on enough first labels came true.
+    """The least share, 0.5 or more, from which on enough first labels came true.
 
-    By the lower end of Wilson's interval; `CONFIDENT` where no share below it will do.
+    By the lower end of Wilson's interval; `_NEVER` where no share will do.
     """
     order = np.argsort(-top, kind="stable")
     n = np.arange(1, len(order) + 1)
@@ -155,7 +158,7 @@ def _sure_from(top: Floats, came: NDArray[np.bool_]) -> float:
     spread = _Z * np.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2))
     low = (rate + _Z**2 / (2 * n) - spread) / (1 + _Z**2 / n)
     fine = (low >= CONFIDENT) & (n >= _LEAST_SURE) & (top[order] >= _EVEN)
-    return min(CONFIDENT, float(top[order][fine].min())) if fine.any() else CONFIDENT
+    return float(top[order][fine].min()) if fine.any() else _NEVER
 
 
 class NextTask:

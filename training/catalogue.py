@@ -108,7 +108,12 @@ def all_systems(
             "nats",
         ),
         System(
-            _resource_rows, forecast.Forecast, forecast.peers, forecast.losses, "pinball and Brier"
+            _resource_rows,
+            forecast.Forecast,
+            forecast.peers,
+            forecast.losses,
+            "pinball and Brier",
+            said=_forecast,
         ),
         *([] if tests is None or not tests.exists() else [_affected(tests)]),
     ]
@@ -149,6 +154,10 @@ def _standstill(model: Any, X: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _passes(model: Any, X: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(model.calibrated(X))
+
+
+def _forecast(model: Any, X: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(model.served(X))
 
 
 def _fix_shares(model: Learned, X: NDArray[np.float32]) -> NDArray[np.float64]:

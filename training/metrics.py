@@ -30,17 +30,13 @@ __all__ = [
     "Curve",
     "Interval",
     "auc",
-    "base_rate_brier",
     "bootstrap",
     "bootstrap_gain",
     "brier",
-    "coverage_at_error",
     "ece",
-    "log_loss",
     "reliability",
     "risk_coverage",
     "selective",
-    "summary",
 ]
 
 LEAST_GROUPS = 10
@@ -113,19 +109,6 @@ def brier(y: ArrayLike, p: ArrayLike) -> float:
     return float(np.mean((said - truth) ** 2))
 
 
-def base_rate_brier(y: ArrayLike) -> float:
-    """Brier score of always saying the rate itself: what a model must stay below."""
-    rate = float(np.mean(np.asarray(y, dtype=np.float64)))
-    return rate * (1.0 - rate)
-
-
-def log_loss(y: ArrayLike, p: ArrayLike, *, clip: float = 1e-6) -> float:
-    """Mean negative log-likelihood in nats; ``clip`` bounds what one sure mistake may cost."""
-    truth, said = _pair(y, p)
-    said = np.clip(said, clip, 1.0 - clip)
-    return float(-np.mean(truth * np.log(said) + (1.0 - truth) * np.log(1.0 - said)))
-
-
 def _bins(y: ArrayLike, p: ArrayLike, bins: int) -> tuple[Floats, Floats, Floats]:
     """Mean said, mean seen and size of equal-mass bins along ``p``.
 
@@ -184,17 +167,6 @@ def risk_coverage(y: ArrayLike, p: ArrayLike, *, points: int = 200) -> Curve:
     )
 
 
-def coverage_at_error(y: ArrayLike, p: ArrayLike, rate: float) -> float:
-    """Largest share that could be let through with at most ``rate`` of it failing.
-
-    It knows the outcomes, so it is a ceiling: what a threshold fixed beforehand reaches is
-    measured with `selective`.
-    """
-    _, rows, failures = _cumulative(y, p)
-    fine = failures <= rate * rows
-    return float(rows[fine].max() / rows[-1]) if fine.any() else 0.0
-
-
 def selective(y: ArrayLike, p: ArrayLike, threshold: float) -> tuple[float, float]:
     """Share with ``p >= threshold``, and the share of those that failed (0 where there are none).
 
@@ -206,18 +178,6 @@ def selective(y: ArrayLike, p: ArrayLike, threshold: float) -> tuple[float, floa
     if not through.any():
         return 0.0, 0.0
     return float(through.mean()), float(1.0 - truth[through].mean())
-
-
-def summary(y: ArrayLike, p: ArrayLike) -> dict[str, float]:
-    """The figures that every table shows: ``auc``, ``brier``, ``log_loss``, ``ece``, ``n``."""
-    truth, said = _pair(y, p)
-    return {
-        "auc": auc(truth, said),
-        "brier": brier(truth, said),
-        "log_loss": log_loss(truth, said),
-        "ece": ece(truth, said),
-        "n": float(truth.size),
-    }
 
 
 def _draws(groups: Sequence[object] | NDArray[np.generic] | None, n: int, seed: int) -> _Draws:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from onward.training.replayed import BlockResult, Replayed, Tally, WrongStep
 from onward.training.tables import Tables, program_of
 from onward.training.walk import KNOWN, Answered
 
-__all__ = ["Summary", "sum_up"]
+__all__ = ["Summary"]
 
 Floats = NDArray[np.float64]
 
@@ -165,14 +165,6 @@ class Summary:
             model_error=float(1 - y[model_let].mean()) if model_let.any() else 0.0,
             **intervals,
         )
-
-
-def sum_up(answered: Iterable[tuple[Answered, bool]], borders: Sequence[int]) -> Summary:
-    """Count every answered step; each comes with whether it counts."""
-    summary = Summary(borders)
-    for said, counts in answered:
-        summary.add(said, counts=counts)
-    return summary
 
 
 def _intervals(y: Floats, p: Floats, let: Floats, groups: NDArray[np.str_]) -> dict[str, Interval]:

@@ -24,7 +24,7 @@ from onward.features.shell import Command, parse
 from onward.features.shell.programs import names
 from onward.features.text import ends_of, word_hashes
 
-__all__ = ["FIXES", "FIX_OF", "Change", "Effect", "changes_of", "effect_of", "file_type"]
+__all__ = ["FIXES", "FIX_OF", "Change", "Effect", "effect_of", "file_type"]
 
 MAX_CHANGES = 8
 MAX_WORDS = 300
@@ -125,11 +125,6 @@ def effect_of(call: Call) -> Effect:
     if command is not None:
         return _shell_effect(command)
     return _tool_effect(call)
-
-
-def changes_of(call: Call) -> tuple[Change, ...]:
-    """The changes alone."""
-    return effect_of(call).changes
 
 
 @lru_cache(maxsize=_CACHED)

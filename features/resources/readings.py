@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from math import isfinite, nan
 from typing import NamedTuple
 
-__all__ = ["RESOURCES", "Reading", "readings", "tree_of", "trees"]
+__all__ = ["Reading", "readings", "tree_of", "trees"]
 
 
 class Reading(NamedTuple):
@@ -56,9 +56,6 @@ _PERCENT = {"cpu": "cpu_percent", "cgroup_cpu": "cgroup_cpu_percent"}
 
 _MOST = 1e18
 """Amounts beyond this are none."""
-
-RESOURCES: tuple[str, ...] = (*_LEFT, *_USED, *_PERCENT)
-"""Names of the resources, besides ``files:PID.NAME`` for a process tree near its own limit."""
 
 
 def readings(values: Mapping[str, float]) -> dict[str, Reading]:

@@ -22,7 +22,7 @@ from onward.features.next_task.examples import Example, Examples
 from onward.features.next_task.fold import VOICES, NextFold
 from onward.features.next_task.label import OTHER, label_of
 from onward.features.shell import parse
-from onward.models.next_task import CONFIDENT, Sharpness
+from onward.models.next_task import Sharpness
 from onward.serving.answers.base import Part
 from onward.serving.questions.next_task import Followed, Later, NextAnswer, NextRequest, NextStep
 
@@ -64,11 +64,11 @@ class NextTaskAnswerer:
         if self._part is not None and order:
             self._part.lead(order[0])
         ranked = [(asked.labels[i], float(p[i])) for i in order]
-        sure = CONFIDENT if note else self._sharpness.sure
+        sure = not note and bool(ranked) and ranked[0][1] >= self._sharpness.sure
         return NextAnswer(
             steps=[self._step(request, label, share) for label, share in ranked[: request.most]],
             later=self._later(request, ranked),
-            confident=bool(ranked) and ranked[0][1] >= sure and ranked[0][0] != OTHER,
+            confident=sure and ranked[0][0] != OTHER,
             after=self._fold.last(request.session),
             model=self._part.version if self._part is not None and not note else "",
             note=note,

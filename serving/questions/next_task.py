@@ -70,6 +70,7 @@ class NextAnswer(Answered, frozen=True, kw_only=True):
     later: list[Later]
     """For the second step and then the third, where they were wanted, each likeliest first."""
     confident: bool
-    """Of the first labels that were said with confidence before, at least 70 % came true."""
+    """Of the first labels that were said with confidence before, at least 70 % came true; never
+    where that was not shown, as without a model."""
     after: str
     """The label of the session's last step; empty = there was none, or it was rare."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Iterator
 
 import msgspec
@@ -18,7 +19,8 @@ from onward.features.resources.series import Series
 from onward.models.base import Learned, Rows
 from onward.models.blend import Blend
 from onward.models.forecast import SETTINGS, Forecast, losses, peers, rows
-from onward.models.outlook import Ahead, Head, Outlook, exhaustion_minutes
+from onward.models.outlook import STEP_BORDERS, Ahead, Head, Outlook, exhaustion_minutes
+from onward.training.catalogue import all_systems
 
 pytest.importorskip("lightgbm")
 
@@ -128,6 +130,24 @@ def test_it_beats_its_peers(table: Rows, model: Forecast) -> None:
 def head(model: Forecast) -> Head:
     """The model as it is asked."""
     return Head.of(model.predict, msgspec.json.decode(msgspec.json.encode(model.facts())))
+
+
+def test_what_is_judged_is_what_is_served(table: Rows, model: Forecast) -> None:
+    """Served intervals are stretched and P(exhausted) calibrated, each by the published facts."""
+    X = table.X[:200]
+    head = Head.of(model.predict, model.facts())
+    low, middle, high, p = model.predict(X).T
+    steps = np.exp2(X[:, 0]).round().astype(int)
+    below, above = np.array([head.stretch[bisect_left(STEP_BORDERS, k)] for k in steps]).T
+
+    served = model.served(X)
+
+    assert served[:, 0] == pytest.approx(middle - below * (middle - low))
+    assert np.array_equal(served[:, 1], middle)
+    assert served[:, 2] == pytest.approx(middle + above * (high - middle))
+    assert served[:, 3] == pytest.approx([head.calibrator.apply_one(one) for one in p])
+    (system,) = all_systems(wanted=lambda name: name == "forecast")
+    assert np.array_equal(system.said(model, X), served)
 
 
 def test_a_leak_is_announced_ahead(model: Forecast) -> None:

@@ -140,7 +140,7 @@ def test_exponents_sharpen_what_is_too_careful() -> None:
 
 
 def test_confidence_holds_what_it_promises() -> None:
-    """The threshold lies where 70 % of what is above it come true, between even and 70 %."""
+    """Of the first labels whose share is above the threshold, 70 % come true or more."""
     random = np.random.default_rng(0)
     p = random.uniform(0.3, 1.0, 5000)
     table = np.stack((p, 1.0 - p), 1)
@@ -151,6 +151,18 @@ def test_confidence_holds_what_it_promises() -> None:
     right = hit[np.arange(5000), table.argmax(1)]
     assert 0.5 <= found.sure <= 0.7
     assert right[first >= found.sure].mean() >= 0.7
+
+
+def test_confidence_promises_nothing_that_was_not_shown() -> None:
+    """Where first labels come true too seldom, however sure they were said, none is said so."""
+    random = np.random.default_rng(0)
+    top = random.uniform(0.5, 1.0, 3000)
+    came = random.random(3000) < 0.6
+    table, flat = np.stack((top, 1.0 - top), 1), np.log(np.full((3000, 2), 0.5))
+    found = Sharpness.fit(table, flat, np.stack((came, ~came), 1))
+
+    assert found.sure > 1.0
+    assert Sharpness().sure > 1.0
 
 
 def test_facts_that_cannot_be_read_are_refused(model: NextTask) -> None:

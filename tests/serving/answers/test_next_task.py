@@ -43,7 +43,7 @@ def part(*, beats_peer: bool = True) -> Part:
         p = np.exp(X[:, NAMES.index("log_weights")])
         return np.stack((1 - p, p), 1)
 
-    facts = {"sharpness": {"trees": 1.0, "weights": 0.0}}
+    facts = {"sharpness": {"trees": 1.0, "weights": 0.0, "sure": 0.7}}
     return Part("v7", facts, run, beats_peer)
 
 
@@ -96,6 +96,8 @@ def test_without_a_model_counts_answer_and_say_so() -> None:
     assert "No model" in bare.note
     assert "did not beat" in beaten.note
     assert bare.model == beaten.model == ""
+    assert not bare.confident
+    assert not beaten.confident
 
 
 def test_before_the_first_step_it_knows_nothing_and_says_nothing() -> None:

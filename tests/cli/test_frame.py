@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from onward.cli.arguments import stdin_text
 from onward.cli.exits import EXIT_CODES, exit_code
 from onward.data import errors
 from onward.data.errors import NotFound, OnwardError, SettingsError, StoreBusy
@@ -216,6 +218,43 @@ def test_an_address_that_is_none(cli: Any, url: str) -> None:
 
     assert done.code == 2
     assert "http://host:port" in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["why", "\udcff"], 2),
+        (["decide", "ls \udcff"], 2),
+        (["ask", "errors", "output=\udcff"], 2),
+        (["import", "/no/\udcff"], 3),
+        (["models", "promote", "\udcff"], 3),
+        (["\udcff"], 2),
+    ],
+)
+def test_an_argument_that_is_no_text(
+    cli: Any, arguments: list[str], code: int, as_json: list[str]
+) -> None:
+    """Bytes that are no UTF-8 are a mistake like others: a sentence, or a JSON document."""
+    done = cli(*arguments, *as_json, ONWARD_HTTP_PORT="9")
+
+    assert (done.code, done.out) == (code, "")
+    if as_json:
+        assert msgspec.json.decode(done.err)["error"]["message"]
+
+
+@pytest.mark.parametrize("arguments", [["decide", "-"], ["ask", "errors", "output=@-"]])
+def test_stdin_that_is_no_text(cli: Any, arguments: list[str]) -> None:
+    """Bytes on stdin that are no UTF-8 are read all the same."""
+    assert cli(*arguments, stdin=b"ls \xff", ONWARD_HTTP_PORT="9").code == 4
+
+
+def test_stdin_is_read_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte that is no UTF-8 becomes the sign for that; without stdin there is no text."""
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"ls \xff\r\n\xc3\xa4")))
+    assert stdin_text() == "ls \ufffd\n\u00e4"
+    monkeypatch.setattr("sys.stdin", None)
+    assert stdin_text() == ""
 
 
 def test_rules_that_are_not_there(cli: Any, tmp_path: Path) -> None:

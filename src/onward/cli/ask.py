@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.arguments import stdin_text
 from onward.cli.doors import Url, client
 from onward.cli.output import Json, show
 
@@ -71,7 +71,7 @@ def _field(text: str) -> tuple[str, str]:
         return name, value
     try:
         if value == "@-":
-            return name, sys.stdin.read()
+            return name, stdin_text()
         with open(value[1:], encoding="utf-8", errors="replace") as file:
             return name, file.read()
     except OSError as error:

@@ -90,6 +90,8 @@ def test_every_error_has_a_code() -> None:
         (["decide", "--input", "[1]"], 2, "one JSON object"),
         (["import", ""], 2, "it is empty"),
         (["why", " "], 2, "it is empty"),
+        (["ask", "next", "session=a", "session=b"], 2, "session is given twice"),
+        (["ask", "fixes", "session=a", "sesion=b"], 3, "sesion"),
         (["replay", "", "--json"], 2, "it is empty"),
         (["models", "promote", ""], 2, "it is empty"),
     ],

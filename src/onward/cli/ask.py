@@ -42,7 +42,7 @@ def ask(
         show([_described(one) for one in QUESTIONS], as_json=json, view=_listed)
         return
     asked = _named(question, QUESTIONS)
-    given = dict(_field(text) for text in fields or [])
+    given = _given(fields or [])
     request = asked.convert({name: _read(asked, name, value) for name, value in given.items()})
     with client(url) as server:
         answer = server.ask(request)
@@ -58,6 +58,18 @@ def _named(name: str, questions: tuple[Question, ...]) -> Question:
         known = ", ".join(one.name for one in questions)
         raise SettingsError(f"There is no question {name!r}; ask one of: {known}.")
     return found
+
+
+def _given(fields: list[str]) -> dict[str, str]:
+    """The fields by name; raises `SettingsError` where one is given twice."""
+    from onward.data.errors import SettingsError
+
+    given: dict[str, str] = {}
+    for name, value in map(_field, fields):
+        if name in given:
+            raise SettingsError(f"{name} is given twice; give it once.")
+        given[name] = value
+    return given
 
 
 def _field(text: str) -> tuple[str, str]:

@@ -12,7 +12,9 @@ import msgspec
 import pytest
 
 from onward.cli.arguments import stdin_text
+from onward.cli.ask import fields_view
 from onward.cli.exits import EXIT_CODES, exit_code
+from onward.cli.output import console
 from onward.data import errors
 from onward.data.errors import NotFound, OnwardError, SettingsError, StoreBusy
 
@@ -257,6 +259,21 @@ def test_stdin_is_read_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stdin_text() == "ls \ufffd\n\u00e4"
     monkeypatch.setattr("sys.stdin", None)
     assert stdin_text() == ""
+
+
+def test_what_is_not_shown_is_counted() -> None:
+    """A list that is cut for a person says how many more there are."""
+    screen = console()
+    with screen.capture() as caught:
+        rows = [{"name": f"n{number}"} for number in range(20)]
+        screen.print(fields_view({"rows": rows, "words": list(range(9)), "few": [1, 2]}))
+    said = caught.get()
+
+    assert "n7" in said
+    assert "n8" not in said
+    assert "and 12 more" in said
+    assert "7, and 1 more" in said
+    assert said.count("more") == 2
 
 
 def test_rules_that_are_not_there(cli: Any, tmp_path: Path) -> None:

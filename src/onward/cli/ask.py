@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ask"]
 
 _SHOWN = 8
-"""Rows of a list that are shown to a person."""
+"""Rows of a list that are shown to a person, and beside them how many are not."""
 
 
 def ask(
@@ -156,6 +156,7 @@ def fields_view(fields: dict[str, Any]) -> RenderableType:
 
 def _records(title: str, records: list[dict[str, Any]]) -> RenderableType:
     """A list of records as a table; columns that are empty in all of them are left out."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -165,7 +166,7 @@ def _records(title: str, records: list[dict[str, Any]]) -> RenderableType:
     table = Table(*(name.replace("_", " ") for name in kept), title=title, title_justify="left")
     for record in records[:_SHOWN]:
         table.add_row(*(Text(_shown(record.get(name))) for name in kept))
-    return table
+    return Group(table, *(Text(more, "dim") for more in _more(records)))
 
 
 def _shown(value: Any) -> str:
@@ -179,7 +180,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, list):
-        return ", ".join(_shown(each) for each in value[:_SHOWN])
+        return ", ".join([*map(_shown, value[:_SHOWN]), *_more(value)])
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
     return str(value)
+
+
+def _more(rows: list[Any]) -> list[str]:
+    """What is said of rows that are not shown, if there are any."""
+    return [f"and {len(rows) - _SHOWN:,} more"] if len(rows) > _SHOWN else []

@@ -131,11 +131,11 @@ class Places:
         absolute ones as ``unrooted``.
     project
         The project's folder, if it is an absolute path; its files are in the tree too.
-    state
-        Folder of onward's own state, where it is not named ``.onward``.
+    states
+        Absolute paths of the folder of onward's own state, which need not be named ``.onward``.
     """
 
-    def __init__(self, cwd: str = "", project: str = "", state: str = "") -> None:
+    def __init__(self, cwd: str = "", project: str = "", states: tuple[str, ...] = ()) -> None:
         self._told = bool(cwd)
         self._cwd = _absolute(cwd) if cwd else _NOWHERE
         home = _HOME.match(self._cwd)
@@ -144,7 +144,7 @@ class Places:
         if project[:1] == "/" or _DRIVE.match(project):
             roots.append(_absolute(project))
         self._roots = tuple(root for root in roots if not _too_wide(root))
-        self._state = _absolute(state) if state[:1] == "/" else ""
+        self._states = tuple(map(_absolute, states))
         self._known: dict[tuple[str, str], frozenset[str]] = {}
 
     def kinds(self, path: str, base: str = "") -> frozenset[str]:
@@ -192,7 +192,7 @@ class Places:
         return self._located(posixpath.normpath(inner)) | {"unsure"}
 
     def _located(self, full: str) -> set[str]:
-        if self._state and _under(full, self._state):
+        if any(_under(full, state) for state in self._states):
             return {"onward", "outside"}
         if any(_under(full, root) for root in self._roots):
             everything = any(_all_of(full, root) for root in self._roots)

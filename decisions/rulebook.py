@@ -16,6 +16,7 @@ microseconds, however long the rulebook is.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from functools import cache, lru_cache
@@ -76,12 +77,13 @@ class Rulebook:
     rules
         In the order in which they are asked; `load` and `bundled` read them from files.
     state
-        Folder of onward's own state (``ONWARD_HOME``), which no agent may change.
+        Folder of onward's own state (``ONWARD_HOME``), which no agent may change; a relative one
+        is seen from where this runs.
     """
 
     def __init__(self, rules: Sequence[CompiledRule], *, state: str = "") -> None:
         self.rules = tuple(rules)
-        self._state = state
+        self._states = _names_of(state)
         shell = [one for one in rules if one.shell]
         strict = sorted((one for one in shell if one.severity), key=lambda one: -one.severity)
         self._strict, self._strict_any = _indexed(strict)
@@ -130,7 +132,7 @@ class Rulebook:
         parsed
             Its command line, taken apart; None for a tool that is no shell.
         """
-        places = places_of(call, self._state)
+        places = places_of(call, self._states)
         if parsed is None:
             if call.tool.lower() in SHELL_TOOLS:
                 return _unread("it holds no command line")
@@ -173,12 +175,23 @@ class Rulebook:
         return ruling
 
 
-def places_of(call: Call, state: str = "") -> Places:
-    """Give the places seen from a call's working directory."""
-    return _places(call.cwd, call.project if call.project[:1] in ("/", "~") else "", state)
+def places_of(call: Call, states: tuple[str, ...] = ()) -> Places:
+    """Give the places seen from a call's working directory; `states` as in `Places`."""
+    return _places(call.cwd, call.project if call.project[:1] in ("/", "~") else "", states)
 
 
 _places = lru_cache(maxsize=256)(Places)
+
+
+def _names_of(folder: str) -> tuple[str, ...]:
+    """Give the absolute paths under which a folder is reached: as it is named, and links followed.
+
+    >>> _names_of("")
+    ()
+    """
+    if not folder:
+        return ()
+    return tuple({os.path.abspath(folder), os.path.realpath(folder)})
 
 
 def _indexed(

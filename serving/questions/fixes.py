@@ -11,7 +11,7 @@ from onward.serving.questions.answered import Answered
 __all__ = ["AttemptAnswer", "AttemptRequest", "Fix", "FixAnswer", "FixRequest", "Retry"]
 
 
-class FixRequest(msgspec.Struct, frozen=True, kw_only=True):
+class FixRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What mends the check that failed last in a session, or the one that is given here."""
 
     session: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -83,7 +83,7 @@ class FixAnswer(Answered, frozen=True, kw_only=True):
     retry: Retry
 
 
-class AttemptRequest(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Will the check that a call runs again pass, after what was done since it failed?"""
 
     session: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]

@@ -21,7 +21,7 @@ __all__ = [
 Name = Annotated[str, msgspec.Meta(max_length=256)]
 
 
-class ForecastRequest(msgspec.Struct, frozen=True, kw_only=True):
+class ForecastRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What will run out, and when?"""
 
     host: Name = ""

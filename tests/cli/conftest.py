@@ -53,7 +53,7 @@ def home(tmp_path: Path) -> Path:
 def cli(home: Path) -> Cli:
     """Runs a command in this process, with the home and MLflow away."""
 
-    def run(*arguments: str, stdin: str = "", **env: str) -> Run:
+    def run(*arguments: str, stdin: str | bytes = "", **env: str) -> Run:
         settings = {
             "ONWARD_HOME": str(home),
             "ONWARD_MLFLOW_URI": AWAY,

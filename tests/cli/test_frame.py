@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from onward.cli.arguments import stdin_text
+from onward.cli.ask import fields_view
 from onward.cli.exits import EXIT_CODES, exit_code
+from onward.cli.output import console
 from onward.data import errors
 from onward.data.errors import NotFound, OnwardError, SettingsError, StoreBusy
 
@@ -88,6 +92,8 @@ def test_every_error_has_a_code() -> None:
         (["decide", "--input", "[1]"], 2, "one JSON object"),
         (["import", ""], 2, "it is empty"),
         (["why", " "], 2, "it is empty"),
+        (["ask", "next", "session=a", "session=b"], 2, "session is given twice"),
+        (["ask", "fixes", "session=a", "sesion=b"], 3, "sesion"),
         (["replay", "", "--json"], 2, "it is empty"),
         (["models", "promote", ""], 2, "it is empty"),
     ],
@@ -216,6 +222,58 @@ def test_an_address_that_is_none(cli: Any, url: str) -> None:
 
     assert done.code == 2
     assert "http://host:port" in " ".join(done.err.split())
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["why", "\udcff"], 2),
+        (["decide", "ls \udcff"], 2),
+        (["ask", "errors", "output=\udcff"], 2),
+        (["import", "/no/\udcff"], 3),
+        (["models", "promote", "\udcff"], 3),
+        (["\udcff"], 2),
+    ],
+)
+def test_an_argument_that_is_no_text(
+    cli: Any, arguments: list[str], code: int, as_json: list[str]
+) -> None:
+    """Bytes that are no UTF-8 are a mistake like others: a sentence, or a JSON document."""
+    done = cli(*arguments, *as_json, ONWARD_HTTP_PORT="9")
+
+    assert (done.code, done.out) == (code, "")
+    if as_json:
+        assert msgspec.json.decode(done.err)["error"]["message"]
+
+
+@pytest.mark.parametrize("arguments", [["decide", "-"], ["ask", "errors", "output=@-"]])
+def test_stdin_that_is_no_text(cli: Any, arguments: list[str]) -> None:
+    """Bytes on stdin that are no UTF-8 are read all the same."""
+    assert cli(*arguments, stdin=b"ls \xff", ONWARD_HTTP_PORT="9").code == 4
+
+
+def test_stdin_is_read_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte that is no UTF-8 becomes the sign for that; without stdin there is no text."""
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"ls \xff\r\n\xc3\xa4")))
+    assert stdin_text() == "ls \ufffd\n\u00e4"
+    monkeypatch.setattr("sys.stdin", None)
+    assert stdin_text() == ""
+
+
+def test_what_is_not_shown_is_counted() -> None:
+    """A list that is cut for a person says how many more there are."""
+    screen = console()
+    with screen.capture() as caught:
+        rows = [{"name": f"n{number}"} for number in range(20)]
+        screen.print(fields_view({"rows": rows, "words": list(range(9)), "few": [1, 2]}))
+    said = caught.get()
+
+    assert "n7" in said
+    assert "n8" not in said
+    assert "and 12 more" in said
+    assert "7, and 1 more" in said
+    assert said.count("more") == 2
 
 
 def test_rules_that_are_not_there(cli: Any, tmp_path: Path) -> None:

@@ -301,6 +301,26 @@ def test_guards_its_own_state(tmp_path: Path) -> None:
     assert judge("cat /var/lib/state/rules.toml", book).effect is None
 
 
+@pytest.mark.parametrize("home", ["state", "./state/", "../app/state", "link", "sub/../link"])
+def test_guards_a_state_that_is_named_relatively(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """Denies changes of onward's state where its folder is given relatively, or as a link."""
+    folder = tmp_path / "app"
+    (folder / "state").mkdir(parents=True)
+    (folder / "link").symlink_to("state")
+    monkeypatch.chdir(folder)
+    book = Rulebook.load(state=home)
+
+    assert judge("rm state/history.db", book, cwd=str(folder)).effect == "deny"
+    assert judge("echo >> ../state/rules.toml", book, cwd=str(folder / "src")).effect == "deny"
+    assert judge("rm stated", book, cwd=str(folder)).effect is None
+    monkeypatch.chdir(tmp_path)
+    assert judge(f"rm {folder}/state/history.db", book, cwd="/code").effect == "deny"
+    if "link" in home:
+        assert judge("rm link/history.db", book, cwd=str(folder)).effect == "deny"
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -80,6 +80,14 @@ def trouble() -> list[Prompt | Step]:
     return [*events, failing]
 
 
+@pytest.mark.parametrize("question", QUESTIONS, ids=[one.name for one in QUESTIONS])
+def test_a_field_that_is_none_of_its_own_is_refused(question: Question) -> None:
+    """No question passes over a field that it does not know, which may be a misspelt one."""
+    assert question.convert(FIELDS[question.name])
+    with pytest.raises(InputError, match="colour"):
+        question.convert({**FIELDS[question.name], "colour": "red"})
+
+
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A server that was told of some trouble."""

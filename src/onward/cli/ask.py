@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.arguments import stdin_text
 from onward.cli.doors import Url, client
 from onward.cli.output import Json, show
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ask"]
 
 _SHOWN = 8
-"""Rows of a list that are shown to a person."""
+"""Rows of a list that are shown to a person, and beside them how many are not."""
 
 
 def ask(
@@ -42,7 +42,7 @@ def ask(
         show([_described(one) for one in QUESTIONS], as_json=json, view=_listed)
         return
     asked = _named(question, QUESTIONS)
-    given = dict(_field(text) for text in fields or [])
+    given = _given(fields or [])
     request = asked.convert({name: _read(asked, name, value) for name, value in given.items()})
     with client(url) as server:
         answer = server.ask(request)
@@ -60,6 +60,18 @@ def _named(name: str, questions: tuple[Question, ...]) -> Question:
     return found
 
 
+def _given(fields: list[str]) -> dict[str, str]:
+    """The fields by name; raises `SettingsError` where one is given twice."""
+    from onward.data.errors import SettingsError
+
+    given: dict[str, str] = {}
+    for name, value in map(_field, fields):
+        if name in given:
+            raise SettingsError(f"{name} is given twice; give it once.")
+        given[name] = value
+    return given
+
+
 def _field(text: str) -> tuple[str, str]:
     """Name and value of a field."""
     from onward.data.errors import SettingsError
@@ -71,7 +83,7 @@ def _field(text: str) -> tuple[str, str]:
         return name, value
     try:
         if value == "@-":
-            return name, sys.stdin.read()
+            return name, stdin_text()
         with open(value[1:], encoding="utf-8", errors="replace") as file:
             return name, file.read()
     except OSError as error:
@@ -144,6 +156,7 @@ def fields_view(fields: dict[str, Any]) -> RenderableType:
 
 def _records(title: str, records: list[dict[str, Any]]) -> RenderableType:
     """A list of records as a table; columns that are empty in all of them are left out."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -153,7 +166,7 @@ def _records(title: str, records: list[dict[str, Any]]) -> RenderableType:
     table = Table(*(name.replace("_", " ") for name in kept), title=title, title_justify="left")
     for record in records[:_SHOWN]:
         table.add_row(*(Text(_shown(record.get(name))) for name in kept))
-    return table
+    return Group(table, *(Text(more, "dim") for more in _more(records)))
 
 
 def _shown(value: Any) -> str:
@@ -167,7 +180,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, list):
-        return ", ".join(_shown(each) for each in value[:_SHOWN])
+        return ", ".join([*map(_shown, value[:_SHOWN]), *_more(value)])
     if isinstance(value, dict):
         return ", ".join(f"{name} {_shown(each)}" for name, each in value.items())
     return str(value)
+
+
+def _more(rows: list[Any]) -> list[str]:
+    """What is said of rows that are not shown, if there are any."""
+    return [f"and {len(rows) - _SHOWN:,} more"] if len(rows) > _SHOWN else []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from onward.cli.arguments import stdin_text
 from onward.cli.doors import Url, client
 from onward.cli.output import Json, show
 
@@ -67,7 +67,7 @@ def _input(command: str | None, tool_input: str | None) -> dict[str, Any]:
     if (command is None) == (tool_input is None):
         raise SettingsError("Give either a command line or --input, and not both.")
     if command is not None:
-        return {"command": sys.stdin.read() if command == "-" else command}
+        return {"command": stdin_text() if command == "-" else command}
     try:
         return msgspec.json.decode(tool_input or "", type=dict[str, Any])
     except msgspec.DecodeError as error:

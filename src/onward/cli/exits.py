@@ -6,6 +6,7 @@ that onward itself is broken.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,6 +90,11 @@ class Guarded(TyperGroup):
             return super().invoke(ctx)
 
 
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""What stands for bytes of an argument that are no UTF-8; nothing can be written with it."""
+_SAID = 100
+
+
 @contextmanager
 def _told(ctx: typer.Context) -> Iterator[None]:
     """Say every error that a user can cause, and leave with its code."""
@@ -102,6 +108,11 @@ def _told(ctx: typer.Context) -> Iterator[None]:
             raise  # typer shows the usage beside it
         said = getattr(error, "format_message", error.__str__)()
         _fail(SettingsError(said), as_json=True)
+    except UnicodeEncodeError as error:
+        if not _NO_TEXT.match(error.object, error.start):
+            raise
+        said = f"{error.object[:_SAID]!r} holds bytes that are no UTF-8 text; write it in UTF-8."
+        _fail(SettingsError(said), as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:  # the reader of our output left, as `head` does
@@ -116,16 +127,24 @@ def _told(ctx: typer.Context) -> Iterator[None]:
 
 def _fail(error: OnwardError, *, as_json: bool) -> NoReturn:
     """Say what went wrong on stderr and leave with its code."""
+    message = _sayable(error.message)
     if as_json:
         import msgspec
 
-        body = {"code": error.code, "message": error.message, "facts": error.facts}
-        text = msgspec.json.encode({"error": body}, enc_hook=str).decode()
+        given = error.facts.items()
+        facts = {name: _sayable(fact) if isinstance(fact, str) else fact for name, fact in given}
+        body = {"code": error.code, "message": message, "facts": facts}
+        text = msgspec.json.encode({"error": body}, enc_hook=_sayable).decode()
         print(text, file=sys.stderr)
     else:
         from rich.console import Console
         from rich.text import Text
 
-        said = Text.assemble(("onward: ", "bold red"), error.message)
+        said = Text.assemble(("onward: ", "bold red"), message)
         Console(stderr=True).print(said, soft_wrap=True)  # a path must stay in one piece
     raise typer.Exit(exit_code(error))
+
+
+def _sayable(given: object) -> str:
+    """It as text that can be written anywhere."""
+    return _NO_TEXT.sub("\ufffd", str(given))

@@ -62,7 +62,9 @@ def _features(model: Explained) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    said = Text(f"{model.system} says {model.says:.3f}; of what is stored, {model.baseline:.3f}")
+    said = Text(
+        f"{model.system}, before calibration: {model.says:.3f}; on average {model.baseline:.3f}"
+    )
     table = Table("feature", "value", "effect", box=None)
     for one in model.contributions:
         value = "unknown" if one.value is None else f"{one.value:.4g}"

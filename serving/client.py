@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -119,9 +120,11 @@ def _read(ask: _Ask[_T], status: int, body: bytes) -> _T:
         if status == 200 or (ask.answer is _health and status == 503):
             return ask.answer.decode(body)
         problem = _problem.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unavailable(f"What answered is no onward server (status {status}).") from error
-    raise _ERRORS.get(problem.code, OnwardError)(problem.detail, **problem.facts)
+    raised = _ERRORS.get(problem.code, OnwardError)(problem.detail)
+    raised.facts.update(problem.facts)
+    raise raised
 
 
 class Client:
@@ -242,6 +245,10 @@ class Client:
         return _read(ask, status, body)
 
 
+_ODD = (asyncio.IncompleteReadError, asyncio.LimitOverrunError, http.client.HTTPException)
+"""What reading an answer raises that was cut short or that no server of ours would send."""
+
+
 class _Line(NamedTuple):
     """An open connection."""
 
@@ -320,28 +327,28 @@ class AsyncClient:
                 if self._idle:
                     try:
                         return await self._exchange(self._idle.pop(), ask)
-                    except (ConnectionError, asyncio.IncompleteReadError):
+                    except (ConnectionError, *_ODD):
                         pass  # the server had closed it: once more on a fresh one
                 place = self._place
                 line = _Line(*await asyncio.open_connection(place.host, place.port))
                 return await self._exchange(line, ask)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except (OSError, TimeoutError, *_ODD) as error:
             raise self._place.away(error) from error
 
     async def _exchange(self, line: _Line, ask: _Ask[_T]) -> _T:
         try:
             line.writer.write(self._bytes(ask))
             await line.writer.drain()
-            status, headers = _head(await line.reader.readuntil(b"\r\n\r\n"))
-            body = await line.reader.readexactly(int(headers.get("content-length", "0")))
+            head = _head(await line.reader.readuntil(b"\r\n\r\n"))
+            body = await line.reader.readexactly(head.size)
         except BaseException:
             line.writer.close()
             raise
-        if headers.get("connection") == "close":
+        if head.last:
             line.writer.close()
         else:
             self._idle.append(line)
-        return _read(ask, status, body)
+        return _read(ask, head.status, body)
 
     def _bytes(self, ask: _Ask[Any]) -> bytes:
         place = self._place
@@ -352,8 +359,25 @@ class AsyncClient:
         return "\r\n".join(lines).encode("latin-1") + ask.body
 
 
-def _head(head: bytes) -> tuple[int, dict[str, str]]:
-    """Status and headers of an answer."""
+class _Head(NamedTuple):
+    """What stands before the body of an answer."""
+
+    status: int
+    size: int
+    """Bytes of the body."""
+    last: bool
+    """Whether the server closes the connection after it."""
+
+
+def _head(head: bytes) -> _Head:
+    """Read a head; raises `http.client.HTTPException` for what no server of ours sends."""
     first, *lines = head.decode("latin-1").split("\r\n")
     fields = (line.partition(":") for line in lines if line)
-    return int(first.split()[1]), {name.lower(): value.strip() for name, _, value in fields}
+    headers = {name.lower(): value.strip() for name, _, value in fields}
+    status = re.fullmatch(r"HTTP/1\.1 (\d{3})(?: .*)?", first)
+    size = headers.get("content-length", "")
+    if status is None:
+        raise http.client.BadStatusLine(first[:100])
+    if not re.fullmatch(r"[0-9]{1,15}", size):
+        raise http.client.HTTPException(f"an answer without a length (status {status[1]})")
+    return _Head(int(status[1]), int(size), headers.get("connection", "").lower() == "close")

@@ -32,7 +32,7 @@ _CROSS_SITE = Refusal(403, "cross_site", "Web pages of other sites may not call 
 _NO_TOKEN = Refusal(401, "unauthorized", "Send the token as 'Authorization: Bearer ...'.")
 
 OPEN_PATHS = frozenset({b"/health/live", b"/health/ready"})
-"""Answered without a token: they tell nothing, and orchestrators ask them."""
+"""Answered without a token, since orchestrators ask them; then they tell no more than a status."""
 
 
 class Guard:
@@ -63,11 +63,14 @@ class Guard:
         by_browser = b"origin" in headers or b"sec-fetch-site" in headers
         if by_browser and not _same_site(host, headers):
             return _CROSS_SITE
-        if self._bearer and target not in OPEN_PATHS:
-            given = headers.get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._bearer):
-                return _NO_TOKEN
+        if target not in OPEN_PATHS and not self.trusts(headers):
+            return _NO_TOKEN
         return None
+
+    def trusts(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether the token came along, or none is asked for."""
+        given = headers.get(b"authorization", b"")
+        return not self._bearer or hmac.compare_digest(given, self._bearer)
 
 
 def _name(host: bytes) -> str:

@@ -85,6 +85,8 @@ class Route(NamedTuple):
     """Type of the JSON that comes back; None = another media type."""
     errors: tuple[int, ...] = ()
     """Statuses of problems beside 400, 401, 403 and 500."""
+    also: tuple[int, ...] = ()
+    """Statuses beside 200 that come with an answer of that type."""
     headers: tuple[str, ...] = ()
     """Request headers that count here."""
 
@@ -133,7 +135,15 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/models", "models", "The published models.", None, wire.Models, (503,)),
     Route("GET", "/v1/status", "status", "How the server is doing.", None, wire.Status, (503,)),
     Route("GET", "/health/live", "live", "Does the process answer?", None, wire.Health),
-    Route("GET", "/health/ready", "ready", "Are requests served?", None, wire.Health, (503,)),
+    Route(
+        "GET",
+        "/health/ready",
+        "ready",
+        "Can events be stored?",
+        None,
+        wire.Health,
+        also=(503,),
+    ),
     Route("GET", "/metrics", "metrics", "Counts and times for Prometheus."),
     Route("GET", "/openapi.json", "openapi", "This interface as an OpenAPI document."),
     Route("GET", "/docs", "docs", "This interface as a page."),
@@ -290,9 +300,12 @@ class HttpDoor:
     def _live(self, _request: Request) -> Answer:
         return _json(wire.Health("ok"))
 
-    def _ready(self, _request: Request) -> Answer:
+    def _ready(self, request: Request) -> Answer:
         health = self._service.health()
-        return _json(health, 503 if health.status == "unavailable" else 200)
+        status = 503 if health.status == "unavailable" else 200
+        if not self._guard.trusts(request.headers):  # the reason names models and files
+            health = wire.Health(health.status)
+        return _json(health, status)
 
     def _metrics(self, _request: Request) -> Future[Answer]:
         return self._later(lambda: Answer(200, self._meter.render(), TEXT))

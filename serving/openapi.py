@@ -61,7 +61,7 @@ def _operation(route: Route, schema_of: dict[int, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
-        "responses": {"200": _success(route, schema_of)},
+        "responses": {str(status): _success(route, schema_of) for status in (200, *route.also)},
     }
     problem = {"application/problem+json": {"schema": schema_of[id(wire.Problem)]}}
     for status in sorted({*_ALWAYS, *route.errors}):

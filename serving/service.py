@@ -358,6 +358,8 @@ class Service:
     def health(self) -> wire.Health:
         """Whether requests are answered, and how well."""
         degraded = self._degraded()
+        if self._ledger.failing:
+            return wire.Health("unavailable", degraded)
         return wire.Health("degraded" if degraded else "ok", degraded)
 
     def status(self) -> wire.Status:

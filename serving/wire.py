@@ -270,9 +270,10 @@ class Health(msgspec.Struct, frozen=True):
     """Whether requests are answered, and how well."""
 
     status: str
-    """``ok``, ``degraded`` or ``unavailable``."""
+    """``ok``; ``degraded``: with less than all that is known; or ``unavailable``: events cannot be
+    stored. The next one that can be, a reading of the machine or what is recorded, ends that."""
     degraded: str = ""
-    """Why, in one sentence."""
+    """Why, in one sentence; over HTTP only to whoever sends the token, where one is set."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

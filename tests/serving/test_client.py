@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socketserver
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,6 +123,78 @@ def test_survives_a_restart(start: Start) -> None:
         assert client.decide(CALL).id != runner.run(ask())
         runner.run(waiting.close())
     client.close()
+
+
+ODD = {
+    "an empty line": b"\r\n\r\n",
+    "no status": b"HTTP/1.1\r\n\r\n",
+    "a status in words": b"HTTP/1.1 fine OK\r\nContent-Length: 2\r\n\r\n{}",
+    "another protocol": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    "a length in words": b"HTTP/1.1 200 OK\r\nContent-Length: some\r\n\r\n{}",
+    "a length below none": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}",
+    "a length of many digits": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}",
+    "no length": b"HTTP/1.1 200 OK\r\n\r\n",
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "too short a body": b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}",
+    "an endless head": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000 + b"\r\n\r\n",
+    "a head without an end": b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000,
+    "nothing": b"",
+    "another's page": b"HTTP/1.1 404 No\r\nContent-Length: 6\r\n\r\n<html>",
+    "no text": b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"live": "\xff"}',
+    "depth": b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b'{"versions":' + b"[" * 89_988,
+}
+"""What others than ours may say."""
+
+
+@contextmanager
+def saying(answer: bytes) -> Iterator[str]:
+    """A server that says the same to everybody, then hangs up; gives its address."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline() not in {b"\r\n", b""}:
+                continue
+            with suppress(ConnectionError):
+                self.wfile.write(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as odd:
+        thread = threading.Thread(target=odd.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{odd.server_address[1]}"
+        finally:
+            odd.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("answer", ODD.values(), ids=ODD)
+def test_a_server_of_others_is_unavailable(answer: bytes) -> None:
+    """Whatever else answers, both clients raise `Unavailable`, also on a connection kept open."""
+
+    async def work(url: str) -> None:
+        async with AsyncClient(url, timeout_s=60) as client:
+            for _ in range(2):
+                with pytest.raises(Unavailable, match="server"):
+                    await client.models()
+
+    with saying(answer) as url:
+        with Client(url, timeout_s=60) as client:
+            for _ in range(2):
+                with pytest.raises(Unavailable, match="server"):
+                    client.models()
+        asyncio.run(work(url))
+
+
+def test_facts_of_any_name() -> None:
+    """A problem's facts reach the error whatever they are called."""
+    body = (
+        b'{"title":"t","status":409,"detail":"d","code":"conflict","facts":{"message":1,"self":2}}'
+    )
+    head = b"HTTP/1.1 409 Conflict\r\nContent-Length: %d\r\n\r\n" % len(body)
+
+    with saying(head + body) as url, Client(url) as client, pytest.raises(Conflict) as caught:
+        client.models()
+    assert (caught.value.message, caught.value.facts) == ("d", {"message": 1, "self": 2})
 
 
 def test_what_is_no_server() -> None:

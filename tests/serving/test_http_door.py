@@ -270,6 +270,8 @@ def test_describes_itself(server: Running) -> None:
 
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {route.path for route in ROUTES}
+    answers = document["paths"]["/health/ready"]["get"]["responses"]
+    assert answers["503"]["content"] == answers["200"]["content"]
     assert b"http://" not in page.body
     assert b"https://" not in page.body
 
@@ -303,7 +305,19 @@ def test_token(start: Start) -> None:
     assert ask(server, "GET", "/v1/status").headers["www-authenticate"] == "Bearer"
     assert ask(server, "GET", "/v1/status", Authorization="Bearer loud").status == 401
     assert ask(server, "GET", "/v1/status", Authorization="Bearer hush").status == 200
-    assert ask(server, "GET", "/health/ready").status == 200
+    assert ask(server, "GET", "/health/live").status == 200
+
+
+def test_what_is_degraded_is_told_with_the_token_only(start: Start) -> None:
+    """Without the token a server tells whether it is ready, not why not."""
+    server = start(token="hush")
+    shut = ask(server, "GET", "/health/ready")
+    wrong = ask(server, "GET", "/health/ready", Authorization="Bearer loud")
+    told = ask(server, "GET", "/health/ready", Authorization="Bearer hush")
+
+    assert (shut.status, wrong.status, told.status) == (200, 200, 200)
+    assert shut.json == wrong.json == {"status": "degraded", "degraded": ""}
+    assert "no model" in told.json["degraded"]
 
 
 def test_steps_round_trip(server: Running, steps: MakeSteps) -> None:

@@ -85,10 +85,10 @@ class Route(NamedTuple):
     """Type of the JSON that comes back; None = another media type."""
     errors: tuple[int, ...] = ()
     """Statuses of problems beside 400, 401, 403 and 500."""
-    also: tuple[int, ...] = ()
-    """Statuses beside 200 that come with an answer of that type."""
     headers: tuple[str, ...] = ()
     """Request headers that count here."""
+    also: tuple[int, ...] = ()
+    """Statuses beside 200 that come with an answer of that type."""
 
 
 ROUTES: tuple[Route, ...] = (

@@ -272,6 +272,8 @@ def test_describes_itself(server: Running) -> None:
     assert set(document["paths"]) == {route.path for route in ROUTES}
     answers = document["paths"]["/health/ready"]["get"]["responses"]
     assert answers["503"]["content"] == answers["200"]["content"]
+    (header,) = document["paths"]["/v1/steps"]["post"]["parameters"]
+    assert (header["in"], header["name"]) == ("header", "Idempotency-Key")
     assert b"http://" not in page.body
     assert b"https://" not in page.body
 

@@ -7,7 +7,6 @@ import json
 import resource
 import sqlite3
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
@@ -229,15 +228,15 @@ def test_a_port_that_is_taken(start: Start, tmp_path: Path) -> None:
 
 def test_half_a_request_does_not_hold_up_the_end(start: Start) -> None:
     """A client that never finishes its request is cut off when the time to drain is over."""
-    server = start(drain_s="0.3")
+    server = start(drain_s="0.3", idle_timeout_s="3600")
     line = http.client.HTTPConnection("127.0.0.1", server.http_port)
     line.putrequest("POST", "/v1/decide")
     line.putheader("Content-Length", "100")
     line.endheaders(b"{")
-    begin = time.monotonic()
 
     assert server.stop() == 0
-    assert time.monotonic() - begin < 30
+    with pytest.raises(ConnectionError):
+        line.getresponse()
     line.close()
 
 

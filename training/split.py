@@ -43,7 +43,7 @@ class Fractions:
     """What share of the rows goes where; the fit gets what the others leave.
 
     Raising *calibrate* makes the promised error rate tighter, raising *test* makes the
-    judgement tighter; both leave less to learn from.
+    judgement tighter; both leave less to the fit that is judged.
     """
 
     calibrate: float = 0.2

@@ -61,9 +61,10 @@ class Confidence(Head):
         """Learns from the steps that ran; raises `NotEnoughData` where they are too few."""
         rows = train[train.ran]
         self.trees.fit(rows.X, rows.succeeded, weight=weights(rows), seed=seed)
+        steps = np.unique(rows.seq, return_index=True)[1]  # a step that was rehearsed counts once
         self._facts = {
-            "rows": len(rows),
-            "failures": float(1.0 - rows.succeeded.mean()),
+            "rows": len(steps),
+            "failures": float(1.0 - rows.succeeded[steps].mean()),
             "projects": len(np.unique(rows.project.astype(str))),
             "agents": sorted(set(rows.agent.tolist())),
             "seed": seed,

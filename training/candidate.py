@@ -35,13 +35,12 @@ from onward.models.calibrate import Calibrator, fit
 from onward.models.confidence import Confidence
 from onward.models.online import Online
 from onward.training.calibration import Choice, choose, forward_folds
-from onward.training.split import Rows, Split
+from onward.training.split import Parts, Split
 
 __all__ = [
     "COUNTS",
     "RATES",
     "Candidate",
-    "Parts",
     "as_served",
     "calibrated",
     "counts_of",
@@ -62,21 +61,6 @@ RATES = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30)
 _METHODS_TO_TRY_FROM = 400  # with fewer rows the best of many methods is the luckiest
 _SAFE_METHOD = "temperature"
 _REFIT_UP_TO = 200_000  # rows; of more, less than a fifth lies after the fitted ones
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Row numbers by purpose, each part newer than the one before."""
-
-    fit: Rows
-    calibrate: Rows
-    promise: Rows
-    test: Rows
-
-    @property
-    def later(self) -> Rows:
-        """All rows that the trees were not fitted on."""
-        return np.concatenate([self.calibrate, self.promise, self.test])
 
 
 def parts_of(split: Split) -> Parts:

@@ -10,7 +10,13 @@ from onward.training.candidate import Candidate
 from onward.training.draft import Draft
 from onward.training.evaluate import Evaluation
 
-__all__ = ["card", "promise_line"]
+__all__ = ["PROMISED_FOR", "card", "promise_line"]
+
+PROMISED_FOR = (
+    "tested on held-out steps, for a fit of the same kind; what ships was fitted on these as well, "
+    "up to 200,000 steps, and the guardrail corrects it"
+)
+"""What a threshold rests on, as a clause."""
 
 
 def card(draft: Draft) -> str:
@@ -39,6 +45,8 @@ def card(draft: Draft) -> str:
         *_beside(draft),
         "## What it promises",
         *(f"- {promise_line(p)}" for p in draft.promises),
+        "",
+        f"{PROMISED_FOR.capitalize()}.",
         "",
         "## Where it fails",
         f"Its probabilities were off by {first.ece.value:.3f} on average. A promise holds while "

@@ -132,7 +132,7 @@ def evaluate(
     Parameters
     ----------
     test
-        Rows that served for nothing else; the first model is the one in question.
+        Rows that no model was fitted or calibrated on; the first model is the one in question.
     calibration
         Older rows that no model was fitted on, said by the same models; None = no bands.
     confidence

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from onward.features.examples import Examples
 from onward.models.online import Online
-from onward.training.candidate import Candidate, Parts, as_served, counts_of
+from onward.training.candidate import Candidate, as_served, counts_of
 from onward.training.evaluate import Judged, base_rate, last_outcome
-from onward.training.split import own_rows
+from onward.training.split import Parts, own_rows
 
 __all__ = ["PEERS", "Hearing", "hear"]
 

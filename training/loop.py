@@ -65,7 +65,7 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     evaluation: Evaluation
     """By time: on the newest steps."""
     unseen: Evaluation | None
-    """By group: in projects that were left out of a fit; None with fewer than three of them."""
+    """By group: in projects that were left out of a fit; None with fewer than four of them."""
     promise: Threshold
     """The execute band of the stated error rate."""
     steps: int

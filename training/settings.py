@@ -41,7 +41,7 @@ class TrainSettings(HomeSettings, frozen=True, kw_only=True):
     calibrate_share: Share = 0.2
     """Share of the newest steps before the judged ones that calibrate; higher promises tighter."""
     test_share: Share = 0.2
-    """Share of the newest steps that only judge; higher judges tighter and learns from less."""
+    """Share of the newest steps that judge a fit without them; higher judges tighter."""
     least_steps: Positive = 200
     """With fewer steps whose outcome is known, nothing is trained."""
     keep: Positive = 20

@@ -2,8 +2,8 @@
 
 Rows come in the order of the history's log, so the first row is the oldest. Two questions
 need two splits: *by time* asks how a model does next week, *by group* how it does in a
-repository that it never saw. A row is in one part only, and the judged rows serve for
-nothing else.
+repository that it never saw. A row is in one part only. Once the judged rows have judged, the
+thresholds rest on them, too, and what ships is fitted on all (`onward.training.candidate`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from onward.data.errors import NotEnoughData, SettingsError
 __all__ = [
     "OWN",
     "Fractions",
+    "Parts",
     "Rows",
     "Split",
     "by_group",
@@ -42,7 +43,7 @@ class Fractions:
     """What share of the rows goes where; the fit gets what the others leave.
 
     Raising *calibrate* makes the promised error rate tighter, raising *test* makes the
-    judgement tighter; both leave less to learn from.
+    judgement tighter; both leave less to the fit that is judged.
     """
 
     calibrate: float = 0.2
@@ -74,6 +75,21 @@ class Split:
     fit: Rows
     calibrate: Rows
     test: Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Four disjoint sets of rows: a split whose calibration rows are parted once more."""
+
+    fit: Rows
+    calibrate: Rows
+    promise: Rows
+    test: Rows
+
+    @property
+    def later(self) -> Rows:
+        """All rows that the trees were not fitted on, in the order of the log."""
+        return np.sort(np.concatenate([self.calibrate, self.promise, self.test]))
 
 
 def by_time(n: int, fractions: Fractions = Fractions()) -> Split:
@@ -145,8 +161,8 @@ def by_group(
     fractions: Fractions = Fractions(),
     *,
     seed: int = 0,
-) -> Split:
-    """Whole groups to fit on, other groups to calibrate on, others again to be judged on.
+) -> Parts:
+    """Whole groups to fit on, others to calibrate on, to promise on, and to be judged on.
 
     Groups are drawn in an order that only *seed* decides, until a part has its share.
 
@@ -155,27 +171,27 @@ def by_group(
     groups
         The group of each row (a repository, an agent); it is never parted.
     fractions
-        What share of the rows goes where; met as closely as whole groups allow.
+        What share of the rows goes where; met as closely as whole groups allow. Half of what
+        calibrates promises.
     seed
         Decides which groups go where.
 
     Raises
     ------
     NotEnoughData
-        There are fewer than three groups.
+        There are fewer than four groups.
 
-    >>> by_group(["a", "a", "b", "c", "a", "b"], Fractions(calibrate=0.2, test=0.3), seed=1)
-    Split(fit=array([0, 1, 4]), calibrate=array([2, 5]), test=array([3]))
+    >>> by_group(["a", "a", "b", "c", "a", "d"], Fractions(calibrate=0.4, test=0.2), seed=1)
+    Parts(fit=array([0, 1, 4]), calibrate=array([2]), promise=array([3]), test=array([5]))
     """
     names, member = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    if len(names) < 3:
+    if len(names) < 4:
         raise NotEnoughData(
-            f"A split by group needs three groups, here are {len(names)}.", groups=len(names)
+            f"A split by group needs four groups, here are {len(names)}.", groups=len(names)
         )
     sizes = np.bincount(member, minlength=len(names))
     part = _deal(sizes, fractions, np.random.default_rng(seed).permutation(len(names)))
-    rows = [np.flatnonzero(part[member] == k).astype(np.int64) for k in range(3)]
-    return _checked(Split(*rows))
+    return Parts(*(np.flatnonzero(part[member] == k).astype(np.int64) for k in range(4)))
 
 
 def time_blocks(n: int, blocks: int, *, first: float = 0.3) -> Iterator[tuple[Rows, Rows]]:
@@ -201,11 +217,12 @@ def time_blocks(n: int, blocks: int, *, first: float = 0.3) -> Iterator[tuple[Ro
 
 
 def _deal(sizes: Rows, fractions: Fractions, order: Rows) -> Rows:
-    """The part (0 fit, 1 calibrate, 2 test) of each group; every part gets one at least."""
-    wanted = (0, *fractions.sizes(int(sizes.sum())))
+    """The part (in the order of `Parts`) of each group; every part gets one at least."""
+    calibrate, test = fractions.sizes(int(sizes.sum()))
+    wanted = (0, calibrate // 2, calibrate - calibrate // 2, test)
     part = np.zeros(len(sizes), dtype=np.int64)
     left = list(order)
-    for k in (2, 1):
+    for k in (3, 2, 1):
         got = 0
         while len(left) > k and (got == 0 or got + sizes[left[-1]] / 2 < wanted[k]):
             group = left.pop()

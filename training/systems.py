@@ -28,7 +28,7 @@ Log = Callable[[], Iterable[tuple[int, Event]]]
 """Reads the events with their places, from the first to the last; may be called again."""
 
 TEST_SHARE = 0.2
-"""The newest rows, which only judge."""
+"""The newest rows, which judge a fit without them."""
 LEAST_ROWS = 200
 """With fewer rows nothing is learned."""
 PARITY_ROWS = 64

@@ -14,10 +14,10 @@ import numpy as np
 from onward.data.errors import NotEnoughData
 from onward.features.examples import Examples
 from onward.models.confidence import Confidence
-from onward.training.candidate import Candidate, calibrated, parts_of
+from onward.training.candidate import Candidate, calibrated
 from onward.training.evaluate import Evaluation, evaluate
 from onward.training.hearing import hear
-from onward.training.split import Fractions, Rows, Split, by_group, own_rows
+from onward.training.split import Fractions, Parts, Rows, by_group, own_rows
 
 __all__ = ["MOST_ROWS", "in_unseen_projects"]
 
@@ -51,12 +51,12 @@ def in_unseen_projects(
     Returns
     -------
     Evaluation or None
-        None where there are fewer than three projects, or too few outcomes in one of the parts.
+        None where there are fewer than four projects, or too few outcomes in one of the parts.
     """
     first = max(len(rows) - MOST_ROWS, 0)
     newest = rows[first:]
     try:
-        parts = parts_of(_split(newest, fractions, seed=seed))
+        parts = _parts(newest, fractions, seed=seed)
         trees = Confidence().fit(newest[parts.fit], seed=seed)
     except NotEnoughData:
         return None
@@ -71,10 +71,10 @@ def in_unseen_projects(
     )
 
 
-def _split(rows: Examples, fractions: Fractions, *, seed: int) -> Split:
+def _parts(rows: Examples, fractions: Fractions, *, seed: int) -> Parts:
     """By project among the rows that may judge; all others are fitted on."""
     own = own_rows(rows.lent)
-    split = by_group(rows.project[own].tolist(), fractions, seed=seed)
+    parts = by_group(rows.project[own].tolist(), fractions, seed=seed)
     others = np.setdiff1d(np.arange(len(rows)), own)
-    fit = np.sort(np.concatenate([others, own[split.fit]]))
-    return Split(fit, own[split.calibrate], own[split.test])
+    fit = np.sort(np.concatenate([others, own[parts.fit]]))
+    return Parts(fit, own[parts.calibrate], own[parts.promise], own[parts.test])

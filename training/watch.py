@@ -72,6 +72,7 @@ class Watcher:
         self._seen: int | None = None  # the event up to which outcomes were counted
         self._fresh = 0
         self._unmeasured = 0
+        self._drifted = ""  # the live version whose drift was a reason already
 
     def reason(self) -> str:
         """Why it is time to train; empty = it is not. Looks only at what came in since."""
@@ -109,11 +110,18 @@ class Watcher:
             return 0
 
     def _drift(self, history: History) -> str:
-        """How the live version drifted, as a sentence; empty = not surely."""
+        """How the live version drifted, as a sentence; empty = not surely, or said before.
+
+        A version that drifted goes on drifting until another passes the gate, which takes enough
+        new outcomes: these are a reason of their own.
+        """
         self._unmeasured = 0
         shelf = Shelf(self._settings.home_dir)
+        live = shelf.current() or ""
+        if live == self._drifted:
+            return ""
         try:
-            veteran = load_veteran(shelf, shelf.current() or "")
+            veteran = load_veteran(shelf, live)
         except (BundleError, NotFound):
             return ""
         result = assessed(veteran, history, seed=self._settings.seed)
@@ -122,4 +130,5 @@ class Watcher:
         now, then = result.evaluation.scores[0].brier, result.metrics.get("brier", 1.0)
         if now.low - then <= self._settings.watch_drift:
             return ""
+        self._drifted = live
         return f"drift: Brier {now.value:.3f} on later outcomes, {then:.3f} when it was trained"

@@ -60,6 +60,7 @@ def test_evaluate_promote_roll_back(cli: Any, live: Path) -> None:
     second = cli("train")
     assert second.code == 0
     assert "challenger" in second.out
+    assert "tested on held-out steps, for a fit of the same kind" in " ".join(second.out.split())
     assert "goes on answering, since" in " ".join(second.out.split())
     assert "onward models promote" in " ".join(second.out.split())
 

@@ -17,6 +17,7 @@ from onward.data.store import History
 from onward.models.bundle import CARD, CONFIDENCE, PARITY, check_bundle
 from onward.models.live import Live
 from onward.serving.bundle import load
+from onward.training.card import PROMISED_FOR
 from onward.training.gate import CHALLENGER, CHAMPION
 from onward.training.loop import Trained, train
 from onward.training.settings import TrainSettings
@@ -52,6 +53,16 @@ def test_judged_by_time_and_by_project(trained: Home) -> None:
     metrics = check_bundle(folder).metrics
     assert metrics["unseen.auc"] == result.unseen.scores[0].auc.value
     assert "projects that it never saw" in (folder / CARD).read_text()
+
+
+def test_card_says_what_ships(trained: Home) -> None:
+    """A card counts each step once, and says that its thresholds are those of another fit."""
+    settings, result = trained
+
+    card = (Shelf(settings.home_dir).path(result.version) / CARD).read_text()
+
+    assert f"Fitted on {result.steps:,} steps" in card
+    assert PROMISED_FOR.capitalize() in card
 
 
 def test_mlflow_away_is_said_and_no_more(trained: Home) -> None:

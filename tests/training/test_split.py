@@ -60,20 +60,21 @@ def test_too_few_own_steps_change_nothing(lent: int, own: int) -> None:
 
 @given(groups=GROUPS, seed=st.integers(0, 5))
 def test_groups_are_never_parted(groups: list[str], seed: int) -> None:
-    """By group, a group is in one part only, and every row is in exactly one."""
-    if len(set(groups)) < 3:
+    """By group, a group is in one of four parts only, every row in exactly one, in log order."""
+    if len(set(groups)) < 4:
         with pytest.raises(NotEnoughData):
             by_group(groups, seed=seed)
         return
 
     split = by_group(groups, seed=seed)
 
-    parts = [{groups[row] for row in part} for part in (split.fit, split.calibrate, split.test)]
-    assert parts[0] | parts[1] | parts[2] == set(groups)
-    assert not parts[0] & parts[1]
-    assert not parts[0] & parts[2]
-    assert not parts[1] & parts[2]
-    assert all_rows(split) == list(range(len(groups)))
+    rows = (split.fit, split.calibrate, split.promise, split.test)
+    parts = [{groups[row] for row in part} for part in rows]
+    assert all(parts)
+    assert set().union(*parts) == set(groups)
+    assert sum(map(len, parts)) == len(set(groups))
+    assert np.array_equal(np.sort(np.concatenate(rows)), np.arange(len(groups)))
+    assert np.array_equal(split.later, np.setdiff1d(np.arange(len(groups)), split.fit))
 
 
 def test_groups_meet_their_shares() -> None:
@@ -83,7 +84,8 @@ def test_groups_meet_their_shares() -> None:
     split = by_group(groups, Fractions(calibrate=0.2, test=0.3), seed=3)
 
     assert len(split.test) == pytest.approx(3000, abs=100)
-    assert len(split.calibrate) == pytest.approx(2000, abs=100)
+    assert len(split.calibrate) == pytest.approx(1000, abs=100)
+    assert len(split.promise) == pytest.approx(1000, abs=100)
 
 
 def test_same_seed_same_split() -> None:

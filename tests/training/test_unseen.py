@@ -43,6 +43,7 @@ def test_asked_for_the_traits_of_rows_outside_the_fit() -> None:
     assert found.scores[0].auc.value > 0.9
     assert heard | fitted == set(rows.project)
     assert not heard & fitted
+    assert asked == sorted(asked)  # each is answered from what was known before it
 
 
 def test_own_projects_judge() -> None:
@@ -64,10 +65,10 @@ def test_own_projects_judge() -> None:
     assert min(asked) >= len(lent)
 
 
-def test_two_projects_are_too_few() -> None:
-    """With fewer than three projects nothing is said, and training goes on."""
+def test_three_projects_are_too_few() -> None:
+    """With fewer than four projects nothing is said, and training goes on."""
     found = in_unseen_projects(
-        rows_of(2), lambda numbers: [()] * len(numbers), Fractions(), confidence=0.95, seed=0
+        rows_of(3), lambda numbers: [()] * len(numbers), Fractions(), confidence=0.95, seed=0
     )
 
     assert found is None

@@ -67,6 +67,22 @@ def test_drift(trained: Home, events: list[Event]) -> None:
     assert watcher.reason().startswith("drift: Brier")
 
 
+def test_same_drift_is_one_reason(trained: Home, events: list[Event]) -> None:
+    """A live version that goes on drifting is no reason again: only enough new outcomes are."""
+    settings = msgspec.structs.replace(trained[0], watch_steps=200)
+    watcher, new = Watcher(settings), more(events, 500, fail=True)
+
+    add(settings, new[:150])
+    first = watcher.reason()
+    add(settings, new[150:300])
+    again = watcher.reason()
+    add(settings, new[300:])
+
+    assert first.startswith("drift: Brier")
+    assert again == ""
+    assert watcher.reason().endswith("new outcomes")
+
+
 def test_no_drift(trained: Home, events: list[Event]) -> None:
     """New outcomes like the old ones are no drift."""
     watcher = Watcher(trained[0])

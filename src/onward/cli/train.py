@@ -51,12 +51,12 @@ def trained_view(result: Trained) -> RenderableType:
     from rich.text import Text
 
     from onward.cli.views import evaluation_table
-    from onward.training.card import promise_line
+    from onward.training.card import PROMISED_FOR, promise_line
 
     lines = [
         Text.assemble((result.version, "bold"), f": {result.ruling.text}"),
         Text(f"learned from {count(result.steps, 'step')} in {result.seconds:.0f} s"),
-        Text(promise_line(result.promise)),
+        Text(f"{promise_line(result.promise)} ({PROMISED_FOR})"),
         Text(standing(result)),
         *(Text(note, "yellow") for note in result.notes),
     ]

@@ -6,9 +6,10 @@ Run::
 
 DIR holds one folder a set with ``steps.jsonl.gz`` and, where there are any, ``prompts.jsonl.gz``.
 Without ``--test`` a set whose steps have times is split by time (the last 20 % are judged), any
-other by repository (each is judged by a model that never saw it). With ``--test`` the whole of
-``--train`` is trained on. Either way the trees learn from all sets, for agents teach about each
-other; and the judged stream is walked as it is served: predict, then learn, step by step.
+other by repository (each is judged by a model that never saw it), or by session where there is one
+repository. With ``--test`` the whole of ``--train`` is trained on. Either way the trees learn from
+all sets, for agents teach about each other; and the judged stream is walked as it is served:
+predict, then learn, step by step. A set that holds too little is named on stderr and left out.
 
 A step counts as good where the tool said so; a rejected one is not good. So the answer that is
 judged is P(approve) * P(success). Methods:
@@ -69,7 +70,7 @@ SETTLED = 500
 def words_peer(train: Sequence[History], test: History) -> Floats:
     """(n,) the simple model: hashed words of the action and past outcomes, logistic regression.
 
-    Where all outcomes are alike, or none is known, it says so of every step.
+    Where there is nothing to tell apart (one outcome, or none), it says the same of every step.
     """
     from sklearn.feature_extraction.text import HashingVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -78,7 +79,7 @@ def words_peer(train: Sequence[History], test: History) -> Floats:
     fit_steps = [step for one in train for step in one.steps]
     known = np.array([step.outcome is not Outcome.UNKNOWN for step in fit_steps], bool)
     good = np.array([step.outcome is Outcome.OK for step in fit_steps], bool)
-    if len(set(good[known].tolist())) < 2:
+    if len(set(good[known].tolist())) < 2 or not test.steps:
         return np.full(len(test.steps), float(np.mean(good[known])) if known.any() else 0.5)
     X = hashing.transform(_texts(fit_steps))
     model = LogisticRegression(C=10.0, max_iter=300).fit(X[known], good[known])

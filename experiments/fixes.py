@@ -6,10 +6,11 @@ Run::
 
 DIR holds one folder a set with ``steps.jsonl.gz``. Without ``--test`` the later half of each
 set's log is judged by models of its earlier half, of the other sets and of the bundled history; a
-set without times is judged by repository as well. With ``--test`` the whole of ``--train`` is
-trained on and the whole of ``--test`` judged. Either way the judged stream is walked as it is
-served: predict, then learn, step by step. The bundled history is judged too, for it has programs
-that are flaky; ``--alone`` leaves it out.
+set without times is judged by repository as well (by session, where there is one repository). With
+``--test`` the whole of ``--train`` is trained on and the whole of ``--test`` judged. Either way the
+judged stream is walked as it is served: predict, then learn, step by step. The bundled history is
+judged too, for it has programs that are flaky; ``--alone`` leaves it out. A set that holds too
+little is named on stderr and left out.
 
 What is counted:
 

@@ -6,9 +6,10 @@ Run::
 
 DIR holds one folder a set with ``steps.jsonl.gz`` and, where there are any, ``prompts.jsonl.gz``.
 Without ``--test`` a set whose steps have times is split by time (the last 20 % are judged), any
-other by repository (each is judged by a model that never saw it). With ``--test`` the whole of
-``--train`` is trained on. The trees learn from all sets; the judged stream is walked as it is
-served: the fold learns on, a step's vector comes before what it is asked about.
+other by repository (each is judged by a model that never saw it), or by session where there is one
+repository. With ``--test`` the whole of ``--train`` is trained on. The trees learn from all sets;
+the judged stream is walked as it is served: the fold learns on, a step's vector comes before what
+it is asked about. A set that holds too little is named on stderr and left out.
 
 What counts as progress stands in ``features/progress/gains.py``. Methods:
 

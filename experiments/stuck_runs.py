@@ -214,7 +214,8 @@ def play(name: str, *, folder: Path) -> Run:
 def runs() -> Iterator[Run]:
     """Play all runs, each in a folder that is gone afterwards."""
     for name in (*CIRCLES, *FINE):
-        with tempfile.TemporaryDirectory(prefix="stuck-") as folder:
+        # A process that a command left behind may still write there.
+        with tempfile.TemporaryDirectory(prefix="stuck-", ignore_cleanup_errors=True) as folder:
             yield play(name, folder=Path(folder))
 
 

@@ -2,8 +2,9 @@
 
 *Agents.* The label of a step is its tool or command word (`onward.features.next_task.label`); those
 with less than half a percent of the training steps are one label, ``other``. A set whose steps have
-times is judged on its last 20 %, any other by repositories, each by a model that never saw it. With
-a folder to test on, the whole of the folder to train on comes before it.
+times is judged on its last 20 %, any other by repositories (by sessions, where there is one
+repository), each by a model that never saw it. With a folder to test on, the whole of the folder to
+train on comes before it.
 
 *Process logs.* Tax et al., *Predictive business process monitoring with LSTM neural networks*,
 CAiSE 2017: the first two thirds of the cases train, in the file's order; of the others each prefix

@@ -51,12 +51,14 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_test_folder_is_judged_by_set_and_method(sets: Path) -> None:
-    """With --test every set of it gets the figures of every method, as JSON."""
-    done = run("--train", str(sets), "--test", str(sets), "--json")
+def test_a_test_folder_is_judged_by_set_and_method(sets: Path, tmp_path: Path) -> None:
+    """With --test every set of it, never met in training, gets the figures of every method."""
+    write_set(tmp_path / "timed", seed=2, timed=True)
+    write_set(tmp_path / "untimed", seed=3, timed=False)
+    done = run("--train", str(sets), "--test", str(tmp_path), "--json")
     found = json.loads(done.stdout)
 
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
     timed, untimed = found["timed"], found["untimed"]
     assert {"onward", *timed["peers"]} >= PEERS
     assert untimed["auc"] > untimed["peers"]["base"]["auc"] + 0.1

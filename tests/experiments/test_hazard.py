@@ -20,12 +20,12 @@ METHODS = {"hazard", "base", "repeat_3", "repeat_4", "repeat_5", "since_gain", "
 WORDS = ("ash", "beech", "cedar", "elm", "fir", "hazel", "larch", "maple", "oak", "pine")
 
 
-def write_set(folder: Path, *, seed: int) -> None:
-    """Sessions of six repositories that now and then get stuck."""
+def write_set(folder: Path, *, seed: int, sessions: int = 60, projects: int = 6) -> None:
+    """Sessions of some repositories that now and then get stuck."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     with gzip.open(folder / "steps.jsonl.gz", "wt") as out:
-        for session in range(60):
+        for session in range(sessions):
             idle = 0
             for _ in range(18):
                 stuck = random.random() < (0.15 if idle < 2 else 0.7)
@@ -33,7 +33,7 @@ def write_set(folder: Path, *, seed: int) -> None:
                 words = " ".join(random.choice(WORDS, 5))
                 row = {
                     "session": f"s{session}",
-                    "project": f"p{session % 6}",
+                    "project": f"p{session % projects}",
                     "agent": "a",
                     "tool": "bash",
                     "input": {"command": "make" if stuck else f"cat {words.split()[0]}"},

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.experiments.test_confidence import write_set
+from tests.experiments.test_odd_sets import write_good
 
 pytest.importorskip("lightgbm")
 
@@ -29,7 +30,7 @@ def test_own_steps_are_learned(tmp_path: Path) -> None:
     done = run("--train", str(tmp_path), "--own", "0,all", "--json")
     found = json.loads(done.stdout)["timed"]
 
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert found["0"]["live"] == ["bundled"]
     assert found["all"]["live"] == ["own"]
     assert found["all"]["onward"]["n"] == 180
@@ -44,3 +45,25 @@ def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
     assert "No set" in empty.stderr
     assert "--own takes" in odd.stderr
     assert "Traceback" not in empty.stderr + odd.stderr
+
+
+def test_a_set_without_steps_of_ones_own_is_named(tmp_path: Path) -> None:
+    """A test set that no training set shares its name with is said to be left out."""
+    write_set(tmp_path / "train" / "mine", seed=0, timed=True)
+    write_set(tmp_path / "test" / "theirs", seed=1, timed=True)
+    done = run("--train", str(tmp_path / "train"), "--test", str(tmp_path / "test"))
+
+    assert done.returncode == 2
+    assert "theirs is left out" in done.stderr
+    assert "No set could be judged" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_where_nothing_fails_nothing_is_trained(tmp_path: Path) -> None:
+    """A set without a failing step ends with a sentence, before any training."""
+    write_good(tmp_path / "good")
+    done = run("--train", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "came out alike" in done.stderr
+    assert "Traceback" not in done.stderr

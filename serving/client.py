@@ -98,7 +98,8 @@ class _Place(NamedTuple):
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
-        except ValueError:  # a port or a bracket that is none
+            (host or "").encode("idna")
+        except ValueError:  # a port, a bracket or a name that is none
             host = None
         if not host or parts.scheme != "http":
             raise SettingsError(f"{url!r} is no address of a server; write http://host:port.")

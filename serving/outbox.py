@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
 
-from onward.data.errors import OnwardError, StoreBusy, StoreError
+from onward.data.errors import Conflict, OnwardError, StoreBusy, StoreError
 from onward.data.events import Event
 from onward.data.store import History, Journal
 
@@ -125,7 +125,7 @@ class Outbox:
         """A commit ended; runs on the journal's thread, in the order of the log."""
         if error is not None:
             self._fail(parcel, error)
-        else:
+        elif parcel.events:  # a batch of none never met the disk
             self.failing = ""
             self._count({seq for seq in seqs if seq > self.committed})
         with self._landed:
@@ -139,9 +139,10 @@ class Outbox:
             parcel.done.set_exception(error if own else StoreError(str(error)))
 
     def _fail(self, parcel: _Parcel, error: BaseException) -> None:
-        if not self.failing:
-            log.warning("events cannot be stored: %s", error)
-        self.failing = str(error)
+        if not isinstance(error, Conflict):  # which says nothing of the disk
+            if not self.failing:
+                log.warning("events cannot be stored: %s", error)
+            self.failing = str(error)
         if parcel.learned:
             self._astray("Events that were learned could not be stored.")
 

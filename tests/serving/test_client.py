@@ -201,3 +201,5 @@ def test_what_is_no_server() -> None:
     """An address that cannot be one is refused at once."""
     with pytest.raises(SettingsError):
         Client("localhost:8787")
+    with pytest.raises(SettingsError):
+        Client("http://\udcff:8787")

@@ -34,12 +34,10 @@ from onward.models.calibrate import Calibrator
 from onward.models.online import Online
 from onward.models.parity import MAX_PARITY_GAP, parity_gap
 from onward.serving.answers.base import Part
+from onward.serving.answers.witness import Run
 from onward.serving.onnx import OnnxPart, session
 
-__all__ = ["Bundle", "Run", "load"]
-
-Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Rows (n, d) to what a model says of them (n, k)."""
+__all__ = ["Bundle", "load"]
 
 
 class _Trees:

@@ -20,8 +20,7 @@ from onward.data.events import Decision, Step
 from onward.data.store import History
 from onward.features.bounded import shed
 from onward.features.fold import NAMES
-from onward.serving.answers.witness import Ground
-from onward.serving.bundle import Run
+from onward.serving.answers.witness import Ground, Run
 from onward.serving.credits import credits_of
 from onward.serving.ledger import Ledger
 from onward.serving.questions.answered import Answered

@@ -17,6 +17,7 @@ import msgspec
 from onward.data.errors import Conflict
 from onward.data.events import Event
 from onward.features.bounded import shed
+from onward.serving.futures import then
 from onward.serving.wire import Recorded
 
 __all__ = ["Keys"]
@@ -67,18 +68,10 @@ class Keys:
 def _begin(act: Callable[[], Future[Recorded]], answer: Future[Recorded]) -> None:
     """Give an answer what `act` comes to; whoever came with the same key meanwhile waits for it."""
     try:
-        act().add_done_callback(lambda done: _pass_on(done, answer))
+        then(act(), lambda recorded: recorded, into=answer)
     except BaseException as error:
         answer.set_exception(error)
         raise
-
-
-def _pass_on(done: Future[Recorded], answer: Future[Recorded]) -> None:
-    error = done.exception()
-    if error is None:
-        answer.set_result(done.result())
-    else:
-        answer.set_exception(error)
 
 
 def _failed(answer: Future[Recorded]) -> bool:

@@ -27,6 +27,7 @@ from onward.data.events import Decision, Event, Step
 from onward.data.store import History
 from onward.features.action import action_of
 from onward.serving.answers.desk import FILLING, Answers
+from onward.serving.futures import then
 from onward.serving.outbox import Outbox
 from onward.serving.past import Past
 from onward.serving.refill import Refill
@@ -216,9 +217,7 @@ class Ledger:
         elif learn:
             for event in new:
                 self._learn(event)
-        done: Future[Stored] = Future()
-        landed.add_done_callback(lambda seqs: _pass_on(seqs, done, len(new)))
-        return done
+        return then(landed, lambda seqs: (seqs, len(new)))
 
     def _put_decisions(self) -> None:
         while self._late:
@@ -338,8 +337,7 @@ class Ledger:
         """
         while self._history.last_seq() - state.seq > CHUNK:
             self._catch_up(state)
-        if not state.answers.behind:
-            state.answers.catch_up()  # what took long is done before the lock is held
+        state.answers.catch_up()  # what took long is done before the lock is held
         with self.lock:
             self._put_decisions()
             if not self._outbox.settle(SETTLE_S):
@@ -369,7 +367,7 @@ class Ledger:
             with self.lock:
                 self.state.answers = answers
         take = partial(self._take_answers, answers)
-        return Refill(self._history, answers.fill, take=take, settle=answers.catch_up)
+        return Refill(self._history, answers.fill, take=take, settle=answers.absorb)
 
     def _take_past(self, past: Past) -> None:
         self.state.past, self.state.partial, self._uncounted = past, False, ""
@@ -425,11 +423,3 @@ class Ledger:
         with self.lock:
             self._put_decisions()
         self._outbox.close()
-
-
-def _pass_on(landed: Future[list[int]], done: Future[Stored], new: int) -> None:
-    error = landed.exception()
-    if error is None:
-        done.set_result((landed.result(), new))
-    else:
-        done.set_exception(error)

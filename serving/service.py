@@ -30,8 +30,9 @@ from onward.features.bounded import shed
 from onward.features.shell import Parsed, parse
 from onward.serving import wire
 from onward.serving.explain import Explainer
+from onward.serving.futures import then
 from onward.serving.idempotency import Keys
-from onward.serving.ledger import Ledger
+from onward.serving.ledger import Ledger, Stored
 from onward.serving.metrics import Meter
 from onward.serving.questions import Question
 from onward.serving.runtime import Runtime
@@ -217,7 +218,7 @@ class Service:
     def _answer(
         self, call: Call, ruled: _Ruled, scores: Scores | None, record: Record, degraded: str
     ) -> Decision:
-        scorer = self._ledger.state.scorer
+        model = "" if scores is None else self._ledger.state.scorer.version
         success = UNKNOWN if scores is None else scores.success
         approve = 1.0 if scores is None else scores.approve
         answer = decide(
@@ -229,7 +230,7 @@ class Service:
                 p_approve=approve,
                 threshold=None if scores is None else self._ledger.state.threshold,
                 record=record,
-                model="" if scores is None else scorer.version,
+                model=model,
                 degraded=degraded,
             ),
             self._policy,
@@ -244,7 +245,7 @@ class Service:
             p_approve=UNKNOWN if scores is None else approve,
             reversible=ruled.undo.level,
             reasons=list(answer.reasons),
-            model="" if scores is None else scorer.version,
+            model=model,
             degraded=degraded,
         )
 
@@ -302,19 +303,13 @@ class Service:
                 )
 
     def _store(self, events: Sequence[wire.Recordable]) -> Future[wire.Recorded]:
-        answer: Future[wire.Recorded] = Future()
+        return then(self._ledger.record(events), self._counted)
 
-        def landed(done: Future[tuple[list[int], int]]) -> None:
-            error = done.exception()
-            if error is not None:
-                answer.set_exception(error)
-                return
-            seqs, stored = done.result()
-            self._meter.recorded(stored=stored, duplicates=len(seqs) - stored)
-            answer.set_result(wire.Recorded(seqs, stored, len(seqs) - stored))
-
-        self._ledger.record(events).add_done_callback(landed)
-        return answer
+    def _counted(self, landed: Stored) -> wire.Recorded:
+        seqs, stored = landed
+        duplicates = len(seqs) - stored
+        self._meter.recorded(stored=stored, duplicates=duplicates)
+        return wire.Recorded(seqs, stored, duplicates)
 
     # -- predicting
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from onward.data.errors import BundleError
 from onward.data.events import Event
-from onward.serving.answers.witness import Witness
+from onward.serving.answers.witness import Run, Witness
 
 __all__ = ["Answerer", "Part", "Seat", "Use"]
 
@@ -28,7 +28,7 @@ class Part(NamedTuple):
     """The bundle that it came with."""
     facts: Mapping[str, Any]
     """What its model's ``facts`` gave."""
-    run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    run: Run
     """Rows (n, d) to the ONNX output ``p`` (n, k)."""
     beats_peer: bool = True
     """Whether it beat its trivial peer on later steps; where it did not, the peer answers."""

@@ -248,7 +248,15 @@ class Answers:
         return max((desk.waiting for desk in desks.values()), default=len(self._early))
 
     def catch_up(self, go_on: Callable[[], bool] = lambda: True) -> None:
-        """Learn what waits at every desk, as long as *go_on* says so."""
+        """Learn what waits at every desk, as long as *go_on* says so.
+
+        Nothing while they are behind: whoever fills them does it, or fills others in their place.
+        """
+        if not self.behind:
+            self.absorb(go_on)
+
+    def absorb(self, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Learn what waits also while they are behind, for whoever fills them."""
         for desk in self._open().values():
             desk.catch_up(go_on)
 

@@ -12,9 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ground", "Witness"]
+__all__ = ["Ground", "Run", "Witness"]
 
 Rows = NDArray[np.float32]
+Run = Callable[[Rows], Rows]
+"""A model as a function: rows (n, d) to its outputs (n, k)."""
 
 
 class Ground(NamedTuple):
@@ -52,7 +54,7 @@ class Witness:
     [0.20000000298023224]
     """
 
-    def __init__(self, run: Callable[[Rows], Rows], *, classes: bool = False) -> None:
+    def __init__(self, run: Run, *, classes: bool = False) -> None:
         self._run, self._classes = run, classes
         self._asked: tuple[Rows, Rows] | None = None
         self._lead: int | None = None

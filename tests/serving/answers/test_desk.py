@@ -99,7 +99,7 @@ def test_desks_that_are_filled_answer_from_the_part_that_is_there() -> None:
     for event in events[: len(events) // 2]:
         answers.fill(event)
         answers.put(event)  # comes from the log once more
-    answers.catch_up()
+    answers.absorb()
     early = answers.ask("next_task", "answer", REQUESTS["next"]).answer
     for event in events[len(events) // 2 :]:
         answers.fill(event)
@@ -110,6 +110,19 @@ def test_desks_that_are_filled_answer_from_the_part_that_is_there() -> None:
     assert early.note.startswith(FILLING)
     assert early.steps
     assert answers.dump() == other.dump()
+
+
+def test_desks_that_are_behind_are_left_to_whoever_fills_them() -> None:
+    """Catching up learns nothing at desks that are filled; whoever fills them learns it."""
+    answers = Answers(lambda: [Seat(Slow(), {})])
+    answers.behind = FILLING
+    for event in islice(steps(), 3):
+        answers.fill(event)
+    answers.catch_up()
+    left = answers.waiting
+    answers.absorb()
+
+    assert (left, answers.waiting) == (3, 0)
 
 
 def test_what_may_be_in_the_missing_part_is_not_called_unknown() -> None:

@@ -17,9 +17,9 @@ from tests.serving.answers.test_errors import Letters
 from tests.serving.answers.test_errors import step as failed
 from tests.serving.answers.test_forecast import FACTS, sample
 from tests.serving.answers.test_memory import DECIDED, NOW, filled, told
-from tests.serving.answers.test_next_task import REQUEST, ROUND
+from tests.serving.answers.test_next_task import REQUEST, rounds
 
-from onward.data.events import Event, Outcome, Step
+from onward.data.events import Event
 from onward.features.errors.pairs import NAMES as PAIR_NAMES
 from onward.features.fixes.changes import FIXES
 from onward.features.fixes.fold import Fixes
@@ -72,18 +72,7 @@ def same(one: Rows, other: Rows) -> bool:
 
 def test_the_next_step() -> None:
     """Where the running weights put another step first than the model does, it is that step's."""
-    events = [
-        Step(
-            id=str(n),
-            session="s",
-            tool="Bash",
-            input={"command": ROUND[n % 4]},
-            agent="a",
-            project="p",
-            outcome=Outcome.OK,
-        )
-        for n in range(120)
-    ]
+    events = rounds()
     weights = NEXT_NAMES.index("log_weights")
     said, row = asked(
         seat_of("next_task"),

@@ -16,23 +16,29 @@ from onward.serving.questions.next_task import NextAnswer, NextRequest
 ROUND = ("cat a.py", "sed -i s/a/b/ a.py", "git push", "ls src")
 
 
+def rounds(count: int = 120) -> list[Step]:
+    """A fixed round of commands."""
+    return [
+        Step(
+            id=str(n),
+            session="s",
+            tool="Bash",
+            input={"command": ROUND[n % 4]},
+            agent="a",
+            project="p",
+            cwd="/work",
+            outcome=Outcome.OK,
+        )
+        for n in range(count)
+    ]
+
+
 def answerer(count: int = 120) -> NextTaskAnswerer:
     """One that learned a fixed round of commands."""
     found = NextTaskAnswerer()
     found.learn(Prompt(id="p", session="s", text="Go on", at=1.0))
-    for n in range(count):
-        found.learn(
-            Step(
-                id=str(n),
-                session="s",
-                tool="Bash",
-                input={"command": ROUND[n % 4]},
-                agent="a",
-                project="p",
-                cwd="/work",
-                outcome=Outcome.OK,
-            )
-        )
+    for step in rounds(count):
+        found.learn(step)
     return found
 
 
